@@ -1,0 +1,83 @@
+package config
+
+// Backend is a named set of servers and the rules for talking to them.
+type Backend struct {
+	// Name is the NAME of [backends.NAME].
+	Name string `toml:"-"`
+
+	// A line for people, shown with the statistics.
+	Description string `toml:"description"`
+	// How requests are shared out.
+	Balance string `toml:"balance" default:"roundrobin" enum:"roundrobin"`
+	// Timeouts of this backend. What is not given is as in [timeouts].
+	Timeouts BackendTimeouts `toml:"timeouts"`
+	// Connections to servers are kept for the next request. With false every
+	// request has its own, as with HAProxy's option http-server-close.
+	ServerKeepAlive bool `toml:"server_keep_alive" default:"true"`
+	// How servers with https:// are verified.
+	TLS BackendTLS `toml:"tls"`
+	// Further attempts after the first one failed.
+	Retries int `toml:"retries" default:"3" min:"0" max:"10"`
+	// What is retried: "connect", "empty-response", "response-timeout" and the
+	// status codes 401 403 404 408 421 425 429 500 501 502 503 504. A request that
+	// may have had an effect is never repeated.
+	RetryOn []string `toml:"retry_on" default:"connect"`
+	// The last attempt goes to another server, if there is one.
+	Redispatch bool `toml:"redispatch" default:"true"`
+	// Servers by URL alone; their names are their addresses.
+	// After Load these are in Servers as well.
+	ServerURLs []string `toml:"servers"`
+	// Servers with settings of their own, in place of servers.
+	Servers []Server `toml:"server"`
+
+	_ struct{} `later:"check,stick,cookie"`
+}
+
+// BackendTimeouts override [timeouts] for one backend. After Load none is zero.
+type BackendTimeouts struct {
+	// To connect to a server, TLS included.
+	Connect Duration `toml:"connect" shows:"timeouts.connect"`
+	// Silence of a server.
+	Server Duration `toml:"server" shows:"timeouts.server"`
+	// Wait for a server that is at max_connections.
+	Queue Duration `toml:"queue" shows:"timeouts.queue"`
+	// Silence in both directions after an upgrade.
+	Tunnel Duration `toml:"tunnel" shows:"timeouts.tunnel"`
+}
+
+// BackendTLS says how https:// servers are verified. The zero value of every
+// field but Verify is "not given".
+type BackendTLS struct {
+	// The certificate must be valid. False trusts whoever answers.
+	Verify bool `toml:"verify" default:"true"`
+	// PEM file with the CAs to trust in place of the system's.
+	CAFile string `toml:"ca_file" is:"path"`
+	// SHA-256 of the server's public key (SPKI), base64 or hex; one, or a list of
+	// which one must match. A pin stands in place of the CA and the name.
+	PinSHA256 Pins `toml:"pin_sha256"`
+	// The name to ask for and to verify.
+	ServerName string `toml:"server_name" shows:"the host in the URL"`
+	// PEM file with a client certificate.
+	Certificate string `toml:"certificate" is:"path"`
+	// PEM file with its key.
+	Key string `toml:"key" is:"path" shows:"in certificate"`
+}
+
+// Server is one member of a backend.
+type Server struct {
+	// The name in logs and statistics, unique in the backend.
+	Name string `toml:"name" shows:"the address"`
+	// Where it is: "http://host:port", "https://host:port", "unix:///path" (HTTP) or
+	// "unix+https:///path".
+	URL string `toml:"url"`
+	// Its share of the requests. 0: none.
+	Weight int `toml:"weight" default:"1" min:"0" max:"256"`
+	// Requests at a time; more wait in the queue. 0: no limit.
+	MaxConnections Count `toml:"max_connections" default:"0"`
+
+	// Network and Address are what to dial, read from URL: "tcp" and "host:port"
+	// (default ports 80 and 443), or "unix" and an absolute path.
+	Network, Address string `toml:"-"`
+	// TLS says whether the server speaks HTTPS.
+	TLS bool `toml:"-"`
+}

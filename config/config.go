@@ -1,0 +1,64 @@
+// Package config turns Doorward's TOML files into plain Go structs.
+//
+// It owns the names, types, defaults and meaning of every key, the reading of
+// included files, the expansion of ${NAME} in strings, and every check that can
+// be made by looking at the configuration alone. All mistakes are found in one
+// pass; each names its file, line, column and key.
+//
+// It does not own what needs the world outside: reading certificates and pages,
+// resolving names and opening listeners belong to the packages that do it, and
+// routes that can never match are found by the routing table. It starts no
+// goroutine, logs nothing and keeps no state.
+//
+// The comments on the fields are what the manual and the JSON Schema say about
+// each key. The tags say the rest:
+//
+//	toml      the key
+//	default   the value of a key that is not given, or of the whole table
+//	enum      the words a value may be, separated by commas
+//	min, max  the range of a number
+//	is        "path": a file, made absolute; starts at the main file's folder
+//	shows     the default as the manual words it, where there is no plain value
+//	later     keys of the contract that this version does not have, on field _
+package config
+
+// Config is one complete configuration: the main file and everything it
+// includes, with defaults filled in, strings expanded and names resolved.
+// A Config made by Load is valid, and read-only from then on.
+type Config struct {
+	// More files, read in name order; they may hold [[route]], [backends.NAME] and
+	// [networks.NAME]. Patterns as in a shell, relative to this file's folder.
+	Include []string `toml:"include"`
+	// Where Doorward accepts connections, and whom it believes.
+	Listen Listen `toml:"listen"`
+	// Certificates and the rules of the handshake.
+	TLS TLS `toml:"tls"`
+	// How long Doorward waits, by HAProxy's names and meanings. Never infinite.
+	Timeouts Timeouts `toml:"timeouts"`
+	// How much Doorward accepts.
+	Limits Limits `toml:"limits"`
+	// What is written about requests and about Doorward itself.
+	Log Log `toml:"log"`
+	// Fields set, added and removed on every request and answer.
+	Headers Headers `toml:"headers"`
+	// Status code = file: what clients see in place of Doorward's own short pages,
+	// for example 503 = "pages/503.html". A route's own error_pages win.
+	ErrorPages ErrorPages `toml:"error_pages"`
+	// Named sets of networks, usable by name wherever networks stand.
+	Networks map[string]NetworkSet `toml:"networks"`
+	// What happens to a request. The first route that matches, in file order, wins.
+	Routes []Route `toml:"route"`
+	// Named sets of servers that routes send requests to.
+	Backends map[string]*Backend `toml:"backends"`
+
+	_ struct{} `later:"state,stats,sign_in,groups,password_policy,brand,mail"`
+}
+
+// ErrorPages maps status codes (400 to 599) to absolute file names.
+type ErrorPages map[int]string
+
+// NetworkSet is a named list of networks.
+type NetworkSet struct {
+	// Networks ("10.0.0.0/8"), single addresses ("::1"), or names of other sets.
+	Addresses Networks `toml:"addresses"`
+}

@@ -1,0 +1,98 @@
+package config
+
+// Route says which requests it takes and what happens to them. Exactly one of
+// Backend, Redirect and Respond is set.
+type Route struct {
+	// The name in logs and statistics. No two routes may share one.
+	Name string `toml:"name" shows:"the first host"`
+	// Hosts: "app.example.com", "*.example.com" (one label) or "~regex". Port, case
+	// and a dot at the end do not matter. Not given: every host.
+	Hosts []string `toml:"hosts"`
+	// Paths: "/app" (and below), "=/exact" or "~regex". Not given: every path.
+	Paths []string `toml:"paths"`
+	// Methods, for example ["GET", "HEAD"]. Not given: every method.
+	Methods []string `toml:"methods"`
+	// Fields the request must have, and the tables [route.headers.request] and
+	// [route.headers.response] with changes.
+	Headers RouteHeaders `toml:"headers"`
+	// Query parameters the request must have: name = "value", "~regex", or "*".
+	Query map[string]string `toml:"query"`
+	// Networks the client must be in, otherwise the next route is tried.
+	Networks Networks `toml:"networks"`
+
+	// The backend that gets the request.
+	Backend string `toml:"backend"`
+	// Answers with a redirect: "https://{host}{uri}", or { to, status }.
+	Redirect *Redirect `toml:"redirect"`
+	// Answers with a fixed text or file.
+	Respond *Respond `toml:"respond"`
+
+	// Who may pass: "public", or { networks = [...] }; everybody else gets 403.
+	Access Access `toml:"access" shows:"\"public\""`
+	// Removes this prefix from the path before the server gets it.
+	StripPrefix string `toml:"strip_prefix"`
+	// Replaces one prefix of the path by another.
+	ReplacePrefix *ReplacePrefix `toml:"replace_prefix"`
+	// Protocols a connection may be upgraded to. An empty list: none.
+	Upgrades []string `toml:"upgrades" default:"websocket"`
+	// What becomes of paths with an encoded slash (%2F) and the like: 400, or
+	// passed on as they are.
+	EncodedSlashes string `toml:"encoded_slashes" default:"reject" enum:"reject,pass"`
+	// Timeouts of this route's requests. What is not given is the backend's.
+	Timeouts RouteTimeouts `toml:"timeouts"`
+	// The largest request body. More: 413. 0: no limit.
+	BodyBytes Size `toml:"body_bytes" shows:"limits.body_bytes"`
+	// Status code = file: this route's pages. They win over [error_pages].
+	ErrorPages ErrorPages `toml:"error_pages"`
+
+	_ struct{} `later:"public_paths,identity_headers,app"`
+}
+
+// RouteTimeouts override those of the backend. Zero: not given.
+type RouteTimeouts struct {
+	// Silence of the client.
+	Client Duration `toml:"client" shows:"timeouts.client"`
+	// Silence of the server.
+	Server Duration `toml:"server" shows:"the backend's"`
+	// Silence in both directions after an upgrade.
+	Tunnel Duration `toml:"tunnel" shows:"the backend's"`
+	// Wait for a server that is at max_connections.
+	Queue Duration `toml:"queue" shows:"the backend's"`
+}
+
+// Redirect is an answer that sends the client elsewhere.
+type Redirect struct {
+	// Where to. Placeholders as in header values; {uri} is path and query.
+	To string `toml:"to"`
+	// The status code: 301, 302, 303, 307 or 308.
+	Status int `toml:"status" default:"308" enum:"301,302,303,307,308"`
+}
+
+// Respond is an answer made by Doorward itself. At most one of Body and File
+// is set.
+type Respond struct {
+	// The status code.
+	Status int `toml:"status" default:"200" min:"200" max:"599"`
+	// The text.
+	Body string `toml:"body"`
+	// A file with the body.
+	File string `toml:"file" is:"path"`
+	// The media type. Not given: text/plain for body, by its name for file.
+	ContentType string `toml:"content_type" shows:"by content"`
+}
+
+// ReplacePrefix changes the beginning of the path.
+type ReplacePrefix struct {
+	// The prefix to replace, on whole segments.
+	From string `toml:"from"`
+	// What stands there instead.
+	To string `toml:"to"`
+}
+
+// Access says who may pass a route. The zero value lets everybody pass.
+type Access struct {
+	// Networks the client must be in. Not given: everybody passes.
+	Networks Networks `toml:"networks"`
+
+	_ struct{} `later:"users,groups,mfa"`
+}
