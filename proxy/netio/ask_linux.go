@@ -1,0 +1,166 @@
+package netio
+
+import (
+	"errors"
+	"os"
+	"syscall"
+	"unsafe"
+)
+
+// ask is the state of one Ask or Wait. The two functions are made once per
+// connection, so that handing them to the poller allocates nothing.
+type ask struct {
+	step, wait func(fd uintptr) bool
+
+	out   []byte
+	in    []byte
+	get   func() []byte
+	put   func()
+	n     int
+	err   error
+	peek  bool
+	asked bool
+}
+
+func (a *ask) init(c *Conn) { a.step, a.wait = c.askStep, c.waitStep }
+
+// Ask writes out and reads the first bytes of the answer into in, which may not
+// be empty. With peek set the connection is first looked at: closed, or with
+// bytes that nobody asked for, gives ErrStale, and nothing was written.
+//
+// On a plain socket the write happens between arming the poller and parking, so
+// that the read that would find nothing is never made: three system calls in
+// place of four with the look. When wrote is less than len(out) the request may be partly on
+// its way.
+func (c *Conn) Ask(out, in []byte, peek bool) (wrote, n int, err error) {
+	if c.raw == nil || c.tls != nil {
+		return c.askPlain(out, in, peek)
+	}
+	a := &c.ask
+	a.out, a.in, a.peek, a.asked, a.n, a.err = out, in, peek, false, 0, nil
+	defer a.clear()
+	limit := c.armRead()
+	for {
+		err = c.raw.Read(a.step)
+		if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) {
+			break
+		}
+		if err := c.early(limit); err != nil {
+			return len(out) - len(a.out), 0, err
+		}
+	}
+	wrote, n = len(out)-len(a.out), a.n
+	if err == nil {
+		err = a.err
+	}
+	if err == errPartial {
+		return c.askRest(wrote, a.out, in)
+	}
+	return wrote, n, err
+}
+
+// errPartial says that the socket's buffer was full before out was written.
+var errPartial = errors.New("partly written")
+
+func (a *ask) clear() { a.out, a.in = nil, nil }
+
+// askRest finishes a request that did not fit the socket's buffer.
+func (c *Conn) askRest(wrote int, rest, in []byte) (int, int, error) {
+	w, err := c.writeSocket(rest)
+	wrote += w
+	if err != nil {
+		return wrote, 0, err
+	}
+	n, err := c.readSocket(in)
+	return wrote, n, err
+}
+
+func (c *Conn) askStep(fd uintptr) bool {
+	a := &c.ask
+	if !a.asked {
+		a.asked = true
+		if a.peek && !quiet(fd) {
+			a.err = ErrStale
+			return true
+		}
+		for len(a.out) > 0 {
+			n, errno := write(fd, a.out)
+			if errno == syscall.EINTR {
+				continue
+			}
+			if errno == syscall.EAGAIN || (errno == 0 && n < len(a.out)) {
+				a.out = a.out[n:]
+				a.err = errPartial
+				return true
+			}
+			if errno != 0 {
+				a.err = os.NewSyscallError("write", errno)
+				return true
+			}
+			a.out = a.out[n:]
+		}
+		return false
+	}
+	return a.read(fd)
+}
+
+func (a *ask) read(fd uintptr) bool {
+	for {
+		n, errno := read(fd, a.in)
+		switch errno {
+		case 0:
+			a.n = n
+			if n == 0 {
+				a.err = errEOF
+			}
+			return true
+		case syscall.EINTR:
+			continue
+		case syscall.EAGAIN:
+			return false
+		}
+		a.err = os.NewSyscallError("read", errno)
+		return true
+	}
+}
+
+// Quiet tells whether an idle connection is still open with nothing to read.
+func (c *Conn) Quiet() bool {
+	if c.raw == nil {
+		return true
+	}
+	ok := false
+	err := c.raw.Control(func(fd uintptr) { ok = quiet(fd) })
+	return err == nil && ok
+}
+
+func quiet(fd uintptr) bool {
+	var b [1]byte
+	for {
+		_, _, errno := syscall.RawSyscall6(syscall.SYS_RECVFROM, fd,
+			uintptr(unsafe.Pointer(&b)), 1, syscall.MSG_PEEK|syscall.MSG_DONTWAIT, 0, 0)
+		if errno != syscall.EINTR {
+			return errno == syscall.EAGAIN
+		}
+	}
+}
+
+// write and read are for sockets in non-blocking mode, where the call cannot
+// wait: so the scheduler need not be told.
+func write(fd uintptr, p []byte) (int, syscall.Errno) {
+	n, _, errno := syscall.RawSyscall(syscall.SYS_WRITE, fd,
+		uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(n), 0
+}
+
+func read(fd uintptr, p []byte) (int, syscall.Errno) {
+	n, _, errno := syscall.RawSyscall(syscall.SYS_READ, fd,
+		uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(n), 0
+}

@@ -1,0 +1,27 @@
+//go:build !linux
+
+package netio
+
+// ask has no state where there is no short way.
+type ask struct{}
+
+func (*ask) init(*Conn) {}
+
+// Ask writes out and reads the first bytes of the answer into in.
+func (c *Conn) Ask(out, in []byte, peek bool) (wrote, n int, err error) {
+	return c.askPlain(out, in, peek)
+}
+
+// Quiet tells whether an idle connection is still open with nothing to read;
+// without a way to look, it is believed to be.
+func (c *Conn) Quiet() bool { return true }
+
+// ReadLazy reads into the buffer that get gives; here the connection holds it
+// while it waits.
+func (c *Conn) ReadLazy(get func() []byte, put func()) (int, error) {
+	n, err := c.Read(get())
+	if n == 0 {
+		put()
+	}
+	return n, err
+}
