@@ -1,0 +1,44 @@
+# What a developer of Doorward runs. CONTRIBUTING.md says when.
+
+# go.mod names the Go release we trust with traffic; an older go fetches it.
+export GOTOOLCHAIN = auto
+# One static binary that runs anywhere, also where there is no C library.
+export CGO_ENABLED = 0
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+FLAGS   := -trimpath -ldflags '-s -w -X main.version=$(VERSION)'
+FUZZ    := 20s
+IMAGE   := doorward:$(VERSION)
+
+.PHONY: build demo test tools lint fuzz bench docker clean
+
+build:  ## bin/doorward for this machine
+	go build $(FLAGS) -o bin/doorward ./cmd/doorward
+
+demo: build  ## the edge on https://whoami.localhost:8443, with servers behind it
+	bin/doorward demo
+
+# The race detector is the one thing here that needs cgo. go test comes last, so
+# that its summary is what the output ends with.
+test: tools lint  ## everything that must pass before a commit
+	CGO_ENABLED=1 go test -race -timeout 9m ./...
+
+tools:  ## the distribution's packages that the tests and the benchmark talk to
+	scripts/tools
+
+lint:  ## formatting and what reads the code without running it
+	scripts/formatted
+	go vet ./...
+	go tool staticcheck ./...
+
+fuzz:  ## each fuzz target for FUZZ, one after the other
+	scripts/fuzz $(FUZZ)
+
+bench: build  ## side by side with HAProxy and nginx; ARGS="-rows small-h1"
+	go run ./bench $(ARGS)
+
+docker:  ## the image, named doorward:VERSION
+	docker build --build-arg VERSION=$(VERSION) -t $(IMAGE) .
+
+clean:  ## what the other targets leave behind
+	rm -rf bin
