@@ -1,0 +1,130 @@
+// Package route decides which rule takes a request: the first in the order of
+// the file whose host, path, method, header, query and network matchers agree.
+//
+// It owns the canonical spelling of hosts and paths, the table compiled from
+// rules, and the prefixes that are cut off or put in front of canonical paths.
+// It knows nothing of connections, gates or backends: a rule is a number, and
+// what happens to its requests is the caller's matter.
+//
+// The flow of a request:
+//
+//	CanonicalHost -> Match: host -> candidate rules, in the order of the file
+//	    before the first candidate that looks at the path:
+//	        the rule is decided by host alone, the target stays untouched
+//	    from there on:
+//	        CanonicalPath -> one path, on which the rule is decided and which
+//	        the server gets; no canonical path, or one that servers read in
+//	        several ways with several outcomes: 400
+//
+// The cost of a lookup depends neither on the number of hosts nor on the number
+// of prefixes; only rules of the same host and path, those with other matchers
+// and regular expressions are tried one after the other.
+package route
+
+// none is greater than the index of every rule.
+const none = 1<<31 - 1
+
+// Table is a compiled list of rules. It is immutable and safe for concurrent
+// use. Make one with Compile.
+type Table struct {
+	rules []rule
+	exact map[string]*group
+	// wild holds the groups of wildcards under what follows "*.".
+	wild map[string]*group
+	// other is the group of hosts that neither map has.
+	other group
+	// patterns and anyHost are kept for Unreachable.
+	patterns []*pattern
+	anyHost  *list
+}
+
+// Result says what Match found.
+type Result struct {
+	// Rule is the index of the rule in what Compile was given; -1 for none.
+	Rule int
+	// Path is what the server must get: the canonical path if Canonical, else
+	// Request.Path untouched. It aliases Request.Path or Request.Scratch.
+	Path []byte
+	// Canonical says that a rule that looks at the path was among those tried.
+	Canonical bool
+	// Known says that some rule takes the host, whatever its other matchers:
+	// without a rule, an unknown host gets 421 and a known one 404. A rule
+	// without hosts knows every host; see Names.
+	Known bool
+	// Bad says that the path has no safe reading and gets 400. Rule is -1.
+	Bad bool
+}
+
+// group is what the table knows about one host, or about all hosts of one kind.
+type group struct {
+	// lists hold the candidate rules of the host.
+	lists []*list
+	// patterns are those that may add more lists, which depends on the host.
+	patterns []*pattern
+	// pathFrom is the first rule in lists that decides on the canonical path.
+	pathFrom int32
+	// sole is the rule that takes every request before any other candidate is
+	// tried; none if there is no such rule.
+	sole int32
+	// named says that a rule names the host.
+	named bool
+}
+
+// Match returns the first rule that takes r.
+func (t *Table) Match(r *Request) Result {
+	g := t.group(r.Host)
+	if g.sole != none {
+		return Result{Rule: int(g.sole), Path: r.Path, Known: true}
+	}
+	s := search{rules: t.rules, r: r, lists: g.lists, pathFrom: g.pathFrom}
+	if len(g.patterns) == 0 {
+		return s.result(len(g.lists) > 0)
+	}
+	var room [8]*list
+	s.lists = append(room[:0], g.lists...)
+	for _, p := range g.patterns {
+		if p.re.Match(r.Host) {
+			s.lists = append(s.lists, p.list)
+			s.pathFrom = min(s.pathFrom, p.list.pathFrom)
+		}
+	}
+	return s.result(len(s.lists) > 0)
+}
+
+// Names reports whether a rule names host, which is canonical: exactly, by
+// wildcard or by regular expression. A rule without hosts takes all of them but
+// names none. Ask this before sending anybody to a host that a request brought.
+func (t *Table) Names(host []byte) bool {
+	g := t.group(host)
+	if g.named {
+		return true
+	}
+	for _, p := range g.patterns {
+		if p.re.Match(host) {
+			return true
+		}
+	}
+	return false
+}
+
+func (t *Table) group(host []byte) *group {
+	if g, ok := t.exact[string(host)]; ok {
+		return g
+	}
+	if len(t.wild) > 0 {
+		if g, ok := t.wild[string(afterLabel(host))]; ok {
+			return g
+		}
+	}
+	return &t.other
+}
+
+// afterLabel returns what follows the first label of host and its dot.
+func afterLabel[T []byte | string](host T) T {
+	for i := range len(host) {
+		if host[i] == '.' {
+			return host[i+1:]
+		}
+	}
+	return host[:0]
+}
