@@ -1,0 +1,185 @@
+package backend
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"time"
+
+	"doorward/proxy/netio"
+)
+
+// minShare is the least time that one of several addresses gets.
+const minShare = time.Second
+
+// Connect gives a connection to the server: the idle one used last, unless fresh
+// is set or there is none, else a new one, which is ready (TLS handshake done)
+// within Timeouts.Connect. An idle one may have been closed by the server since
+// its last use; that is for the user to find out, see netio.Conn.Ask. Errors are
+// *ConnectError.
+func (s *Server) Connect(fresh bool) (*Conn, error) {
+	if !fresh {
+		if c := s.pool.get(); c != nil {
+			c.reused = true
+			c.WriteIdle = s.live.Load().timeouts.Server
+			return c, nil
+		}
+	}
+	c, err := s.open()
+	if err != nil {
+		s.failures.Add(1)
+		return nil, err
+	}
+	s.pool.countOpened()
+	return c, nil
+}
+
+// Keep takes a connection back on which request and answer are complete. It is
+// closed instead when the backend keeps none alive, when there are enough, and
+// when it leads to where the server no longer is.
+func (s *Server) Keep(c *Conn) {
+	if s.keepAlive && !c.Aborted() && s.current(c) && s.pool.put(c, s.live.Load().maxIdle) {
+		return
+	}
+	_ = c.Close()
+}
+
+// current tells whether c leads to an address that the server still has.
+func (s *Server) current(c *Conn) bool {
+	now := s.addresses.Load()
+	return now == c.address || now.has(c.address, c.at)
+}
+
+// open dials and shakes hands.
+func (s *Server) open() (*Conn, error) {
+	start := time.Now()
+	timeouts := s.live.Load().timeouts
+	limit := start.Add(timeouts.Connect)
+	sock, c, err := s.dial(limit)
+	if err != nil {
+		return nil, err
+	}
+	c.Conn = netio.New(sock)
+	c.WriteIdle = timeouts.Server
+	if s.tls != nil {
+		c.StartClient(s.tls)
+		c.WriteIdle = timeouts.Connect
+		if err := c.Handshake(time.Until(limit)); err != nil {
+			_ = sock.Close()
+			return nil, s.failed(TLS, explain(err))
+		}
+		c.WriteIdle = timeouts.Server
+	}
+	c.took = time.Since(start)
+	return c, nil
+}
+
+// failed makes a ConnectError, with the reason Timeout where that is the cause.
+func (s *Server) failed(reason Reason, err error) error {
+	var timeout net.Error
+	if errors.As(err, &timeout) && timeout.Timeout() {
+		reason = Timeout
+	}
+	return &ConnectError{Server: s.name, Address: s.Address(), Reason: reason, Err: err}
+}
+
+// explain adds to a failed verification what can be done about it.
+func explain(err error) error {
+	if hint := mend(err); hint != "" {
+		return fmt.Errorf("%w (%s)", err, hint)
+	}
+	return err
+}
+
+// dial opens the socket. The Conn that it returns knows where it leads and is
+// otherwise empty.
+func (s *Server) dial(limit time.Time) (net.Conn, *Conn, error) {
+	if s.address.path != "" {
+		d := net.Dialer{Deadline: limit}
+		sock, err := d.Dial("unix", s.address.path)
+		if err != nil {
+			return nil, nil, s.failed(Dial, cause(err))
+		}
+		return sock, &Conn{address: s.addresses.Load()}, nil
+	}
+	known, err := s.whereabouts(limit)
+	if err != nil {
+		return nil, nil, s.failed(Resolve, err)
+	}
+	sock, at, err := known.dial(limit)
+	if err != nil {
+		s.lookUpSoon()
+		return nil, nil, s.failed(Dial, err)
+	}
+	return sock, &Conn{address: known, at: at}, nil
+}
+
+// whereabouts are the addresses of the server; while the first lookup is on, it
+// is waited for.
+func (s *Server) whereabouts(limit time.Time) (*addresses, error) {
+	known := s.addresses.Load()
+	if known == nil {
+		wait := time.NewTimer(time.Until(limit))
+		defer wait.Stop()
+		select {
+		case <-s.resolved:
+		case <-wait.C:
+			return nil, fmt.Errorf("looking up %s: %w", s.address.host, os.ErrDeadlineExceeded)
+		}
+		known = s.addresses.Load()
+	}
+	if known.err != nil {
+		s.lookUpSoon()
+		return nil, known.err
+	}
+	return known, nil
+}
+
+// dial tries the addresses in turn, beginning with the one that worked last, and
+// returns the index of the one that did. The time that is left is divided evenly
+// among those left.
+func (a *addresses) dial(limit time.Time) (net.Conn, int, error) {
+	first := int(a.good.Load())
+	var errs []error
+	for i := range a.list {
+		at := (first + i) % len(a.list)
+		now := time.Now()
+		share := max(limit.Sub(now)/time.Duration(len(a.list)-i), minShare)
+		until := now.Add(share)
+		if until.After(limit) {
+			until = limit
+		}
+		sock, err := dialTCP(a.list[at], until)
+		if err == nil {
+			a.good.Store(int32(at))
+			return sock, at, nil
+		}
+		errs = append(errs, err)
+		if !time.Now().Before(limit) {
+			break
+		}
+	}
+	return nil, 0, errors.Join(errs...)
+}
+
+func dialTCP(to netip.AddrPort, until time.Time) (net.Conn, error) {
+	d := net.Dialer{Deadline: until}
+	sock, err := d.DialTCP(context.Background(), "tcp", netip.AddrPort{}, to)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", to, cause(err))
+	}
+	return sock, nil
+}
+
+// cause strips what net.OpError says about addresses, which stands in front of
+// it already.
+func cause(err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return op.Err
+	}
+	return err
+}

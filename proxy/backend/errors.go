@@ -1,0 +1,93 @@
+package backend
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+)
+
+var (
+	// ErrQueueTimeout says that no place became free within Timeouts.Queue.
+	ErrQueueTimeout = errors.New("no place on a server became free in time")
+	// ErrQueueFull says that as many requests as may already wait for a place.
+	ErrQueueFull = errors.New("too many requests wait for a place on a server")
+	// ErrNoServer says that no server of the backend takes requests.
+	ErrNoServer = errors.New("no server takes requests")
+	// ErrGone says that the client left while its request waited for a place.
+	ErrGone = errors.New("client gone while waiting for a place on a server")
+)
+
+// Reason is the phase in which connecting to a server came to nothing.
+type Reason uint8
+
+const (
+	// Dial means that the server could not be reached.
+	Dial Reason = iota + 1
+	// Resolve means that the server's name has no address.
+	Resolve
+	// TLS means that the handshake went wrong: the server's certificate, its
+	// version of TLS, or our client certificate.
+	TLS
+	// Timeout means that Timeouts.Connect passed in whatever phase.
+	Timeout
+)
+
+// String is a word for logs.
+func (r Reason) String() string {
+	switch r {
+	case Dial:
+		return "dial"
+	case Resolve:
+		return "resolve"
+	case TLS:
+		return "tls"
+	case Timeout:
+		return "timeout"
+	}
+	return "unknown"
+}
+
+// ConnectError says that there is no connection to a server. Nothing of a
+// request was sent. Its text is for logs: it names addresses and certificates,
+// so that no part of it belongs into an answer.
+type ConnectError struct {
+	// Server is the name of the server.
+	Server string
+	// Address is what was to be reached, as in the configuration.
+	Address string
+	// Reason is the phase that went wrong.
+	Reason Reason
+	// Err is the cause, never nil.
+	Err error
+}
+
+// Error names the server, its address, and what went wrong there.
+func (e *ConnectError) Error() string {
+	return fmt.Sprintf("server %s (%s): %s: %v", e.Server, e.Address, e.Reason, e.Err)
+}
+
+// Unwrap gives the cause.
+func (e *ConnectError) Unwrap() error { return e.Err }
+
+// Timeout tells whether time ran out, as net.Error does.
+func (e *ConnectError) Timeout() bool { return e.Reason == Timeout }
+
+// ErrPin says that none of the keys the server showed is a pinned one.
+var ErrPin = errors.New("its public key is not one of pin_sha256")
+
+// mend says what an operator can do about a failed verification, since the
+// errors of crypto/x509 name the fault alone.
+func mend(err error) string {
+	var unknown x509.UnknownAuthorityError
+	var invalid x509.CertificateInvalidError
+	var name x509.HostnameError
+	switch {
+	case errors.As(err, &unknown):
+		return "its CA is not trusted, name it in tls.ca_file"
+	case errors.As(err, &name):
+		return "its certificate is for another name, see tls.server_name"
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return "its certificate is expired or not valid yet"
+	}
+	return ""
+}
