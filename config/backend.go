@@ -8,7 +8,7 @@ type Backend struct {
 	// A line for people, shown with the statistics.
 	Description string `toml:"description"`
 	// How requests are shared out.
-	Balance string `toml:"balance" default:"roundrobin" enum:"roundrobin"`
+	Balance string `toml:"balance" default:"roundrobin" enum:"roundrobin" later:"leastconn,random,first,source,uri,header,user"`
 	// Timeouts of this backend. What is not given is as in [timeouts].
 	Timeouts BackendTimeouts `toml:"timeouts"`
 	// Connections to servers are kept for the next request. With false every
@@ -21,7 +21,7 @@ type Backend struct {
 	// What is retried: "connect", "empty-response", "response-timeout" and the
 	// status codes 401 403 404 408 421 425 429 500 501 502 503 504. A request that
 	// may have had an effect is never repeated.
-	RetryOn []string `toml:"retry_on" default:"connect"`
+	RetryOn []string `toml:"retry_on" default:"connect" is:"word" enum:"connect,empty-response,response-timeout,401,403,404,408,421,425,429,500,501,502,503,504"`
 	// The last attempt goes to another server, if there is one.
 	Redispatch bool `toml:"redispatch" default:"true"`
 	// Servers by URL alone; their names are their addresses.
@@ -67,8 +67,8 @@ type BackendTLS struct {
 type Server struct {
 	// The name in logs and statistics, unique in the backend.
 	Name string `toml:"name" shows:"the address"`
-	// Where it is: "http://host:port", "https://host:port", "unix:///path" (HTTP) or
-	// "unix+https:///path".
+	// Where it is: "http://host:port", "https://host:port", or "unix:///path" for
+	// HTTP on a Unix socket.
 	URL string `toml:"url"`
 	// Its share of the requests. 0: none.
 	Weight int `toml:"weight" default:"1" min:"0" max:"256"`

@@ -26,6 +26,9 @@ package config
 // includes, with defaults filled in, strings expanded and names resolved.
 // A Config made by Load is valid, and read-only from then on.
 type Config struct {
+	// Files are the names of all files that were read, the main one first.
+	Files []string `toml:"-"`
+
 	// More files, read in name order; they may hold [[route]], [backends.NAME] and
 	// [networks.NAME]. Patterns as in a shell, relative to this file's folder.
 	Include []string `toml:"include"`
