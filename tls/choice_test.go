@@ -79,9 +79,9 @@ func TestChoice_of_names_a_client_library_would_not_send(t *testing.T) {
 
 func TestChoice_by_what_the_client_can_verify(t *testing.T) {
 	dir := combined(t,
-		make1(t, wish{names: []string{"a.example"}, key: rsaKey()}),
-		make1(t, wish{names: []string{"a.example"}, key: edKey(t)}),
-		make1(t, wish{names: []string{"a.example"}}))
+		issue(t, wish{names: []string{"a.example"}, key: rsaKey()}),
+		issue(t, wish{names: []string{"a.example"}, key: edKey(t)}),
+		issue(t, wish{names: []string{"a.example"}}))
 	m := mustLoad(t, doortls.Options{Certificates: []string{dir}}, nil)
 	withRSA := &tls.Config{ServerName: "a.example", InsecureSkipVerify: true,
 		MaxVersion:   tls.VersionTLS12,
@@ -104,9 +104,9 @@ func TestChoice_by_what_the_client_can_verify(t *testing.T) {
 func TestChoice_between_certificates_for_one_name(t *testing.T) {
 	now := time.Now()
 	days := func(n int) time.Time { return now.Add(time.Duration(n) * 24 * time.Hour) }
-	short := make1(t, wish{names: []string{"a.example"}, to: days(10)})
-	long := make1(t, wish{names: []string{"a.example"}, to: days(20)})
-	later := make1(t, wish{names: []string{"a.example"}, from: days(1), to: days(90)})
+	short := issue(t, wish{names: []string{"a.example"}, to: days(10)})
+	long := issue(t, wish{names: []string{"a.example"}, to: days(20)})
+	later := issue(t, wish{names: []string{"a.example"}, from: days(1), to: days(90)})
 	for _, c := range []struct {
 		name string
 		list []*signed
@@ -125,8 +125,8 @@ func TestChoice_between_certificates_for_one_name(t *testing.T) {
 }
 
 func TestCertificates_describes_them(t *testing.T) {
-	root := make1(t, wish{common: "root", authority: true})
-	leaf := make1(t, wish{names: []string{"a.example", "*.a.example"}, issuer: root})
+	root := issue(t, wish{common: "root", authority: true})
+	leaf := issue(t, wish{names: []string{"a.example", "*.a.example"}, issuer: root})
 	m := mustLoad(t, doortls.Options{
 		Certificates: []string{combined(t, leaf)}, Internal: []string{"*.localhost"},
 	}, nil)
@@ -181,7 +181,7 @@ func crowd(t testing.TB, names int) (*doortls.Manager, *tls.ClientHelloInfo) {
 		for k := range min(100, names) {
 			list = append(list, fmt.Sprintf("h%d.example", i+k), fmt.Sprintf("*.h%d.example", i+k))
 		}
-		s := make1(t, wish{names: list, key: key})
+		s := issue(t, wish{names: list, key: key})
 		f[fmt.Sprintf("%d.pem", i)] = s.certPEM() + s.keyPEM(t)
 	}
 	o := doortls.Options{Certificates: []string{f.in(t, t.TempDir())}}

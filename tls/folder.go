@@ -73,7 +73,7 @@ func (l *loader) path(path string) {
 // folder loads the certificates of a folder in the order of their names, and
 // those of its sub-folders when deep. It reports whether there were any, be they
 // at fault.
-func (l *loader) folder(dir string, deep bool) (any bool) {
+func (l *loader) folder(dir string, deep bool) (some bool) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		l.fail(dir, err, "")
@@ -89,7 +89,7 @@ func (l *loader) folder(dir string, deep bool) (any bool) {
 		switch {
 		case err == nil && info.IsDir():
 			if deep && l.folder(filepath.Join(dir, name), false) {
-				any = true
+				some = true
 			}
 		case isPEMName(name):
 			files = append(files, name)
@@ -103,10 +103,10 @@ func (l *loader) folder(dir string, deep bool) (any bool) {
 	}
 	for _, name := range files {
 		if l.file(filepath.Join(dir, name), true) {
-			any = true
+			some = true
 		}
 	}
-	return any
+	return some
 }
 
 func isPEMName(name string) bool {

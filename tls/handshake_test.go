@@ -44,7 +44,7 @@ func TestHandshake_versions(t *testing.T) {
 
 func TestHandshake_suites_of_tls12(t *testing.T) {
 	dir := combined(t, named(t, "a.example"),
-		make1(t, wish{names: []string{"a.example"}, key: rsaKey()}))
+		issue(t, wish{names: []string{"a.example"}, key: rsaKey()}))
 	m := mustLoad(t, doortls.Options{Certificates: []string{dir}}, nil)
 	for _, suite := range slices.Concat(tls.CipherSuites(), tls.InsecureCipherSuites()) {
 		if !slices.Contains(suite.SupportedVersions, tls.VersionTLS12) {

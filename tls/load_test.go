@@ -19,10 +19,10 @@ import (
 )
 
 func TestLoad_accepts_the_layouts_people_have(t *testing.T) {
-	root := make1(t, wish{common: "root", authority: true})
-	middle := make1(t, wish{common: "middle", authority: true, issuer: root})
-	a := make1(t, wish{names: []string{"a.example"}, issuer: middle})
-	old := make1(t, wish{names: []string{"a.example"}, key: rsaKey()})
+	root := issue(t, wish{common: "root", authority: true})
+	middle := issue(t, wish{common: "middle", authority: true, issuer: root})
+	a := issue(t, wish{names: []string{"a.example"}, issuer: middle})
+	old := issue(t, wish{names: []string{"a.example"}, key: rsaKey()})
 	chain := a.certPEM() + middle.certPEM()
 	cases := []struct {
 		name  string
@@ -100,8 +100,8 @@ func TestLoad_names_what_is_wrong(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	weak := make1(t, wish{names: []string{"a.example"}, key: small})
-	odd := make1(t, wish{names: []string{"a.example"}, key: p224})
+	weak := issue(t, wish{names: []string{"a.example"}, key: small})
+	odd := issue(t, wish{names: []string{"a.example"}, key: p224})
 	legacy := strings.Replace(a.oldKeyPEM(t), "KEY-----\n",
 		"KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\n", 1)
 	cases := []struct {
@@ -224,7 +224,7 @@ func TestLoad_warns(t *testing.T) {
 }
 
 func combinedFile(t testing.TB, w wish) files {
-	s := make1(t, w)
+	s := issue(t, w)
 	return files{"a.pem": s.certPEM() + s.keyPEM(t)}
 }
 

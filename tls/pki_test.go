@@ -42,7 +42,7 @@ type wish struct {
 	from, to  time.Time
 }
 
-func make1(t testing.TB, w wish) *signed {
+func issue(t testing.TB, w wish) *signed {
 	t.Helper()
 	if w.key == nil {
 		w.key = ecKey(t)
@@ -77,7 +77,7 @@ func make1(t testing.TB, w wish) *signed {
 	return s
 }
 
-func named(t testing.TB, names ...string) *signed { return make1(t, wish{names: names}) }
+func named(t testing.TB, names ...string) *signed { return issue(t, wish{names: names}) }
 
 func ecKey(t testing.TB) crypto.Signer {
 	t.Helper()
