@@ -159,12 +159,16 @@ func (t *Tree) fieldComments(file *File, text string, fields *ast.FieldList) []F
 			continue
 		}
 		for _, name := range field.Names {
-			if name.IsExported() && !slices.Contains(named, name.Name) {
+			if name.IsExported() && !slices.ContainsFunc(named, same(name.Name)) {
 				found = append(found, t.at(file, name, "field %s has no comment", name.Name))
 			}
 		}
 	}
 	return found
+}
+
+func same(name string) func(string) bool {
+	return func(word string) bool { return strings.EqualFold(name, word) }
 }
 
 var (

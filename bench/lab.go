@@ -1,0 +1,167 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+const (
+	// smallBody is what the servers answer on /: 97 bytes.
+	smallBody = "A small answer, as long as the JSON of one record in a list or of an error message usually is.\\n"
+	bigBytes  = 1 << 20
+)
+
+// lab is one run: the servers, the proxies in front of them, and their folder.
+type lab struct {
+	dir     string
+	setting setting
+	origin  *process
+	proxies []*proxy
+	cores   cores
+}
+
+// cores is who runs where.
+type cores struct{ proxy, load int }
+
+// setting is what the configuration files are made from.
+type setting struct {
+	Dir         string
+	Certificate string // chain and key in one file
+	Root        bool   // nginx wants to be told which user it is
+	Servers     []string
+	HTTP, HTTPS string // of the proxy whose file it is
+	Hosts       []string
+	Headers     map[string]string
+	Small       string
+}
+
+func openLab(o options) (*lab, error) {
+	where, err := twoCores()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "doorward-bench-")
+	if err != nil {
+		return nil, err
+	}
+	l := &lab{dir: dir, cores: where, setting: setting{
+		Dir:         dir,
+		Certificate: filepath.Join(dir, "edge.pem"),
+		Root:        os.Geteuid() == 0,
+		Hosts:       []string{"app1.bench.test", "app2.bench.test", "app3.bench.test"},
+		Headers: map[string]string{
+			"Strict-Transport-Security": "max-age=63072000; includeSubDomains",
+			"X-Content-Type-Options":    "nosniff",
+			"X-Frame-Options":           "DENY",
+			"Referrer-Policy":           "no-referrer",
+			"Permissions-Policy":        "geolocation=(), microphone=(), camera=()",
+		},
+		Small: smallBody,
+	}}
+	if err := l.furnish(o); err != nil {
+		l.close()
+		return nil, err
+	}
+	return l, nil
+}
+
+// furnish writes what needs no running process: certificate, big file, list of
+// proxies.
+func (l *lab) furnish(o options) error {
+	if err := writeCertificate(l.setting.Certificate, l.setting.Hosts); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(l.dir, "big"), make([]byte, bigBytes), 0o644); err != nil {
+		return err
+	}
+	wanted := strings.Split(o.only, ",")
+	for _, p := range contenders(o.binary) {
+		if i := slices.Index(wanted, p.name); i >= 0 {
+			wanted = slices.Delete(wanted, i, i+1)
+			l.proxies = append(l.proxies, p)
+		}
+	}
+	if len(wanted) > 0 {
+		return fmt.Errorf("no proxy is called %s", strings.Join(wanted, " or "))
+	}
+	return nil
+}
+
+func (l *lab) start(ctx context.Context) error {
+	ports, err := freeAddresses(2)
+	if err != nil {
+		return err
+	}
+	l.setting.Servers = ports
+	file, err := l.setting.render("origin.conf")
+	if err != nil {
+		return err
+	}
+	l.origin, err = startProcess(l.cores.load, l.dir, nginxCommand(file))
+	if err != nil {
+		return err
+	}
+	if err := l.origin.listening(ctx, ports...); err != nil {
+		return err
+	}
+	for _, p := range l.proxies {
+		if err := l.launch(ctx, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// launch starts a proxy on ports of its own and waits until it listens.
+func (l *lab) launch(ctx context.Context, p *proxy) error {
+	ports, err := freeAddresses(2)
+	if err != nil {
+		return err
+	}
+	p.http, p.https = ports[0], ports[1]
+	s := l.setting
+	s.HTTP, s.HTTPS = p.http, p.https
+	file, err := s.render(p.template)
+	if err != nil {
+		return err
+	}
+	p.process, err = startProcess(l.cores.proxy, l.dir, p.command(file))
+	if err != nil {
+		return fmt.Errorf("start %s: %w", p.name, err)
+	}
+	if err := p.process.listening(ctx, p.http, p.https); err != nil {
+		return fmt.Errorf("start %s: %w", p.name, err)
+	}
+	return nil
+}
+
+// close stops every process and removes the folder.
+func (l *lab) close() {
+	for _, p := range l.proxies {
+		p.process.stop()
+	}
+	l.origin.stop()
+	os.RemoveAll(l.dir)
+}
+
+// freeAddresses finds ports that nobody listens on, all different.
+func freeAddresses(n int) ([]string, error) {
+	var found []string
+	var failed error
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			failed = errors.Join(failed, err)
+			continue
+		}
+		defer l.Close()
+		found = append(found, l.Addr().String())
+	}
+	return found, failed
+}

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+)
+
+// probe asks a proxy for everything that the rows ask for and checks that it
+// does the work: a proxy that skips a header would win.
+func (l *lab) probe(p *proxy) error {
+	text, err := os.ReadFile(l.setting.Certificate)
+	if err != nil {
+		return err
+	}
+	trusted := x509.NewCertPool()
+	trusted.AppendCertsFromPEM(text)
+	var failed error
+	for scheme, address := range map[string]string{"http": p.http, "https": p.https} {
+		client := &http.Client{Timeout: patience, Transport: &http.Transport{
+			TLSClientConfig: &tls.Config{RootCAs: trusted},
+			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+				return (&net.Dialer{}).DialContext(ctx, "tcp", address)
+			},
+		}}
+		for i, host := range l.setting.Hosts {
+			failed = errors.Join(failed, l.probeHost(client, scheme+"://"+host, i))
+		}
+		client.CloseIdleConnections()
+	}
+	if p.name != "nginx" { // its package cannot remove the field
+		failed = errors.Join(failed, lacksServer(p.http, l.host()))
+	}
+	return failed
+}
+
+func (l *lab) probeHost(client *http.Client, url string, _ int) error {
+	answer, body, err := get(client, url+"/")
+	if err != nil {
+		return err
+	}
+	if len(body) != len(smallBody)-1 { // the \n is one byte
+		return fmt.Errorf("%s/: %d bytes", url, len(body))
+	}
+	for name, value := range l.setting.Headers {
+		if answer.Header.Get(name) != value {
+			return fmt.Errorf("%s/: %s is %q", url, name, answer.Header.Get(name))
+		}
+	}
+	if answer.TLS != nil {
+		if suite := answer.TLS.CipherSuite; suite != tls.TLS_AES_128_GCM_SHA256 {
+			return fmt.Errorf("%s/: the suite is %s", url, tls.CipherSuiteName(suite))
+		}
+	}
+	_, seen, err := get(client, url+"/seen")
+	if err != nil {
+		return err
+	}
+	u := answer.Request.URL
+	want := fmt.Sprintf("127.0.0.1|%s|%s|127.0.0.1", u.Scheme, u.Host)
+	if string(seen) != want {
+		return fmt.Errorf("%s/seen: the server got %q, not %q", url, seen, want)
+	}
+	if _, big, err := get(client, url+"/big"); err != nil || len(big) != bigBytes {
+		return fmt.Errorf("%s/big: %d bytes: %w", url, len(big), err)
+	}
+	return nil
+}
+
+func get(client *http.Client, url string) (*http.Response, []byte, error) {
+	answer, err := client.Get(url)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err == nil && answer.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s", url, answer.Status)
+	}
+	return answer, body, err
+}
+
+// lacksServer looks for the field that was to be removed.
+func lacksServer(address, host string) error {
+	request, err := http.NewRequest(http.MethodGet, "http://"+address+"/", nil)
+	if err != nil {
+		return err
+	}
+	request.Host = host
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	if server := answer.Header.Get("Server"); server != "" {
+		return fmt.Errorf("the answer says Server: %s", server)
+	}
+	return nil
+}

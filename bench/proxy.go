@@ -1,0 +1,60 @@
+package main
+
+import (
+	"bytes"
+	"embed"
+	"os"
+	"path/filepath"
+	"text/template"
+)
+
+//go:embed config
+var configFiles embed.FS
+
+// proxy is one contender.
+type proxy struct {
+	name     string
+	template string // its file in config, without .tmpl
+	command  func(file string) []string
+	version  []string // the command that prints it
+
+	http, https string // where it listens
+	process     *process
+}
+
+func contenders(doorward string) []*proxy {
+	return []*proxy{
+		{
+			name: "doorward", template: "doorward.toml", version: []string{doorward, "version"},
+			command: func(file string) []string { return []string{doorward, "run", "--config", file} },
+		},
+		{
+			name: "haproxy", template: "haproxy.cfg", version: []string{"haproxy", "-v"},
+			command: func(file string) []string { return []string{"haproxy", "-db", "-f", file} },
+		},
+		{
+			name: "nginx", template: "nginx.conf", version: []string{"nginx", "-v"},
+			command: nginxCommand,
+		},
+	}
+}
+
+// nginxCommand logs to standard error until the file says otherwise, since the
+// place compiled in belongs to root.
+func nginxCommand(file string) []string {
+	return []string{"nginx", "-e", "stderr", "-p", filepath.Dir(file), "-c", file}
+}
+
+// render writes a program's configuration file and returns its path.
+func (s setting) render(name string) (string, error) {
+	t, err := template.ParseFS(configFiles, "config/"+name+".tmpl")
+	if err != nil {
+		return "", err
+	}
+	var text bytes.Buffer
+	if err := t.Execute(&text, s); err != nil {
+		return "", err
+	}
+	file := filepath.Join(s.Dir, name)
+	return file, os.WriteFile(file, text.Bytes(), 0o600)
+}
