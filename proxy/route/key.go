@@ -141,7 +141,7 @@ func compileHeader(m Matcher) (matcher, error) {
 func isToken(text string) bool {
 	for i := range len(text) {
 		c := text[i]
-		if !isUnreserved(c) && strings.IndexByte("!#$%&'*+^`|", c) < 0 {
+		if pathClasses[c] != unreserved && strings.IndexByte("!#$%&'*+^`|", c) < 0 {
 			return false
 		}
 	}

@@ -62,27 +62,24 @@ func CanonicalPath(dst, raw []byte) (path []byte, flags Flags, ok bool) {
 // free of everything that sets a flag. It may say no to one that is canonical.
 func isCanonical(path []byte) bool {
 	for i, c := range path {
-		if !isPlain(c) {
-			return false
-		}
-		if c == '/' && i+1 < len(path) && !startsName(path[i+1:]) {
+		switch pathClasses[c] {
+		case unreserved, delim:
+		case slash:
+			if i+1 < len(path) && (path[i+1] == '/' || path[i+1] == '.' && dotsLead(path[i+1:])) {
+				return false
+			}
+		default:
 			return false
 		}
 	}
 	return true
 }
 
-// startsName reports whether rest, what follows a slash, starts with a segment
-// that is neither empty nor made of dots alone.
-func startsName(rest []byte) bool {
-	if rest[0] != '.' {
-		return rest[0] != '/'
-	}
-	end := bytes.IndexByte(rest, '/')
-	if end < 0 {
-		end = len(rest)
-	}
-	return !isDots(rest[:end])
+// dotsLead reports whether the first segment of path, which has no leading
+// slash, is a dot segment.
+func dotsLead(path []byte) bool {
+	segment, _, _ := cutSegment(path)
+	return isDots(segment)
 }
 
 func isDots(segment []byte) bool {
@@ -102,8 +99,10 @@ type cleaner struct {
 // next writes what the head of raw stands for and returns how many bytes of raw
 // that was; 0 means the path is refused.
 func (c *cleaner) next(raw []byte) int {
-	switch b := raw[0]; {
-	case b == '/':
+	switch b := raw[0]; pathClasses[b] {
+	case unreserved, delim:
+		c.out = append(c.out, b)
+	case slash:
 		if !c.endSegment() {
 			return 0
 		}
@@ -111,19 +110,17 @@ func (c *cleaner) next(raw []byte) int {
 			c.out = append(c.out, '/')
 			c.start = len(c.out)
 		}
-	case isPlain(b):
-		c.out = append(c.out, b)
-	case b == ';':
+	case semicolon:
 		c.flags |= Params
 		c.out = append(c.out, b)
-	case b == '%':
-		return c.escape(raw)
-	case b >= utf8.RuneSelf:
-		return c.rune(raw)
-	case b <= ' ' || isRefused(b):
-		return 0
-	default:
+	case quoted:
 		c.writeEscape(b)
+	case percent:
+		return c.escape(raw)
+	case high:
+		return c.rune(raw)
+	default:
+		return 0
 	}
 	return 1
 }
@@ -131,20 +128,23 @@ func (c *cleaner) next(raw []byte) int {
 // escape is next for a raw that starts with an escape.
 func (c *cleaner) escape(raw []byte) int {
 	b, ok := unhex(raw)
-	switch {
-	case !ok || b < ' ' || b == ';' || isRefused(b):
+	if !ok {
 		return 0
-	case b >= utf8.RuneSelf:
-		return c.rune(raw)
-	case isUnreserved(b):
+	}
+	switch pathClasses[b] {
+	case unreserved:
 		c.out = append(c.out, b)
 		return 3
-	case b == '/':
+	case high:
+		return c.rune(raw)
+	case refused, semicolon:
+		return 0
+	case slash:
 		c.flags |= EncodedSlash
-	case b == '%':
-		c.percent = true
-	case isPlain(b):
+	case delim:
 		c.flags |= EncodedDelim
+	case percent:
+		c.percent = true
 	}
 	c.writeEscape(b)
 	return 3

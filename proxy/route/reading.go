@@ -8,7 +8,7 @@ func plainReading(dst, path []byte) []byte {
 	out := dst[:0]
 	for i := 0; i < len(path); {
 		c, n := path[i], 1
-		if b, ok := unhex(path[i:]); ok && isPlain(b) {
+		if b, ok := unhex(path[i:]); ok && (b == '/' || pathClasses[b] == delim) {
 			c, n = b, 3
 		}
 		if c == ';' {
