@@ -175,6 +175,9 @@ func (b *Backend) RetryOn() *RetryOn { return &b.options.RetryOn }
 // Redispatch tells whether the last try goes to another server.
 func (b *Backend) Redispatch() bool { return b.options.Redispatch }
 
+// KeepAlive tells whether connections to servers serve more than one request.
+func (b *Backend) KeepAlive() bool { return b.options.KeepAlive }
+
 // Servers are the members in the order of the file, those without a share
 // included. The slice is not to be changed.
 func (b *Backend) Servers() []*Server { return b.servers }

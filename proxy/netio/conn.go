@@ -171,6 +171,23 @@ func (c *Conn) Reset() error {
 	return c.sock.Close()
 }
 
+// Linger ends our half and throws away what the peer still sends, for at most d
+// and at most so many bytes, into scratch. Closing at once would make the kernel
+// reset the connection, and the peer lose what we wrote last.
+func (c *Conn) Linger(d time.Duration, most int, scratch []byte) {
+	if c.CloseWrite() != nil {
+		return
+	}
+	_ = c.sock.SetReadDeadline(time.Now().Add(d))
+	for most > 0 {
+		n, err := c.sock.Read(scratch)
+		if err != nil {
+			return
+		}
+		most -= n
+	}
+}
+
 // Abort makes the pending and every later Read fail with ErrAborted. Writes go
 // on. It may be called from any goroutine, more than once.
 func (c *Conn) Abort() {

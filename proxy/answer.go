@@ -1,0 +1,138 @@
+package proxy
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+
+	"doorward/proxy/h1"
+)
+
+// answerLimits bound the head of an answer (security case RS-10).
+var answerLimits = h1.Limits{HeadBytes: 64 << 10, HeadFields: 200}
+
+// maxInformational is how many 1xx answers may come before the final one.
+const maxInformational = 32
+
+var errInformational = errors.New("too many informational answers")
+
+// framing says how the body goes to the client.
+type framing uint8
+
+const (
+	noFraming   framing = iota // no body, or until the connection closes
+	lengthText                 // Content-Length
+	chunkedText                // Transfer-Encoding: chunked
+)
+
+// appendAnswerHead writes the head of the server's answer as the client gets it.
+func (x *exchange) appendAnswerHead(b []byte, f framing) []byte {
+	b = appendStatusLine(b, x.resp.Status, x.resp.Reason)
+	ch := x.route.Answer
+	var present uint64
+	for i := range x.resp.Fields {
+		h := &x.resp.Fields[i]
+		if h.Kind != h1.Other && (h.Kind.HopByHop() || h.Kind == h1.ContentLength ||
+			h.Kind == h1.Forbidden) {
+			continue
+		}
+		if ch.drops(h.Name, &present) || x.isRequestIDName(h.Name) {
+			continue
+		}
+		b = appendField(b, h)
+	}
+	switch f {
+	case lengthText:
+		b = append(b, "Content-Length: "...)
+		b = strconv.AppendInt(b, x.resp.Length, 10)
+		b = append(b, "\r\n"...)
+	case chunkedText:
+		b = append(b, "Transfer-Encoding: chunked\r\n"...)
+	}
+	return x.appendOurs(b, ch, present)
+}
+
+// appendOurs writes what every answer gets from us, and ends the head.
+func (x *exchange) appendOurs(b []byte, ch *Changes, present uint64) []byte {
+	switch {
+	case !x.keep:
+		b = append(b, "Connection: close\r\n"...)
+	case x.req.Minor == 0:
+		b = append(b, "Connection: keep-alive\r\n"...)
+	}
+	if name := x.snap.RequestIDHeader; name != "" {
+		b = append(b, name...)
+		b = append(b, ": "...)
+		b = append(b, x.requestID()...)
+		b = append(b, "\r\n"...)
+	}
+	b = ch.append(b, x, present)
+	return append(b, "\r\n"...)
+}
+
+func appendStatusLine(b []byte, status int, reason []byte) []byte {
+	b = append(b, "HTTP/1.1 "...)
+	b = strconv.AppendInt(b, int64(status), 10)
+	b = append(b, ' ')
+	b = append(b, reason...)
+	return append(b, "\r\n"...)
+}
+
+// framingOf chooses how the body of the answer goes to the client. A client of
+// HTTP/1.0 knows no chunks: for it the end of the connection is the end.
+func (x *exchange) framingOf(body h1.Body) framing {
+	switch body {
+	case h1.NoBody:
+		switch {
+		case x.resp.Status < 200 || x.resp.Status == http.StatusNoContent:
+			return noFraming
+		case x.resp.Length >= 0:
+			return lengthText
+		case x.resp.Chunked && x.req.Minor == 1:
+			return chunkedText
+		}
+		return noFraming
+	case h1.ByLength:
+		return lengthText
+	}
+	if x.req.Minor == 1 {
+		return chunkedText
+	}
+	x.keep = false
+	return noFraming
+}
+
+// passInformational passes on a 1xx answer: 100 only to a client that waits for
+// it, none to one of HTTP/1.0 (RFC 9110, section 15.2).
+func (x *exchange) passInformational(n int) failure {
+	wanted := x.req.Minor == 1
+	if x.resp.Status == http.StatusContinue {
+		wanted = wanted && x.req.Continue && !x.continued
+		x.continued = true
+	}
+	if wanted {
+		b := appendStatusLine(x.out[:0], x.resp.Status, x.resp.Reason)
+		for i := range x.resp.Fields {
+			if h := &x.resp.Fields[i]; !h.Kind.HopByHop() && h.Kind != h1.ContentLength {
+				b = appendField(b, h)
+			}
+		}
+		x.out = append(b, "\r\n"...)
+		if !x.write(x.out) {
+			return failure{clientFault, errClientGone}
+		}
+	}
+	x.srv.r += n
+	return failure{}
+}
+
+// write sends bytes to the client and counts them.
+func (x *exchange) write(b []byte) bool {
+	n, err := x.c.io.Write(b)
+	x.rec.BytesOut += int64(n)
+	if err != nil {
+		x.clientFailed(err)
+		return false
+	}
+	return true
+}

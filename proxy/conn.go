@@ -1,0 +1,269 @@
+package proxy
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"doorward/proxy/h1"
+	"doorward/proxy/netio"
+)
+
+// conn is one client connection.
+type conn struct {
+	e    *Engine
+	l    *Listener
+	io   *netio.Conn
+	peer netip.AddrPort
+
+	tlsVersion, tlsCipher uint16
+
+	// x is the exchange at work, and holds bytes read ahead between requests; nil
+	// while the connection idles, so that it holds no buffer.
+	x *exchange
+	// state says whether the connection waits for a request; see wakeIdle.
+	state atomic.Int32
+	// tunnel is what an upgraded connection goes through.
+	tunnel atomic.Pointer[tunnel]
+	// pinned is a server connection that belongs to this client alone.
+	pinned    *pinned
+	wasPinned bool
+	// counted is the address under which perClient counts this connection.
+	counted netip.Addr
+
+	// take and give are made once, so that waiting allocates nothing.
+	take func() []byte
+	give func()
+}
+
+// The states of a connection.
+const (
+	busy int32 = iota
+	idle
+	woken
+)
+
+// Lingering: how long, and for how many bytes, a client may go on sending after
+// an answer that ends the connection, so that it sees the answer and not a
+// reset.
+const (
+	lingerTime  = 2 * time.Second
+	lingerBytes = 1 << 20
+)
+
+// serve runs the connection: what comes before HTTP, then one request after the
+// other.
+func (c *conn) serve() {
+	s := c.e.snapshot.Load()
+	if s == nil || !c.begin(s) {
+		return
+	}
+	c.take, c.give = c.takeBuffer, c.giveBuffer
+	for c.next() && c.request() {
+	}
+	if c.x != nil {
+		c.dropBuffers()
+	}
+}
+
+// begin reads the PROXY header and does the TLS handshake.
+func (c *conn) begin(s *Snapshot) bool {
+	if s.ProxyProtocol.Contains(c.peer.Addr()) {
+		if err := c.readProxyHeader(s.Timeouts.ProxyHeader); err != nil {
+			c.e.log.Warn("connection closed: PROXY header expected",
+				zap.Stringer("peer", c.peer), zap.Error(err))
+			return false
+		}
+	}
+	if most := s.Limits.ConnectionsPerClient; most > 0 && !c.join(most) {
+		return false
+	}
+	c.io.WriteIdle = s.Timeouts.Client
+	if !c.l.TLS {
+		return true
+	}
+	if err := c.handshake(s); err != nil {
+		c.e.counters.Handshakes.Add(1)
+		c.e.log.Debug("TLS handshake failed", zap.Stringer("peer", c.peer), zap.Error(err))
+		return false
+	}
+	return true
+}
+
+func (c *conn) join(most int) bool {
+	a := subscriber(c.peer.Addr())
+	if !c.e.clients.join(a, most) {
+		c.e.counters.Refused.Add(1)
+		return false
+	}
+	c.counted = a
+	return true
+}
+
+func (c *conn) leave() {
+	if c.counted.IsValid() {
+		c.e.clients.leave(c.counted)
+	}
+}
+
+func (c *conn) handshake(s *Snapshot) error {
+	if h := c.e.handshakes; h != nil {
+		h <- struct{}{}
+		defer func() { <-h }()
+	}
+	c.io.StartServer(s.TLS)
+	if err := c.io.Handshake(s.Timeouts.Handshake); err != nil {
+		return err
+	}
+	state := c.io.TLS().ConnectionState()
+	c.tlsVersion, c.tlsCipher = state.Version, state.CipherSuite
+	return nil
+}
+
+// next waits for the first bytes of a request.
+func (c *conn) next() bool {
+	s := c.e.snapshot.Load()
+	if c.x != nil && c.x.in.len() > 0 {
+		c.x.began = netio.Now()
+		return true
+	}
+	if c.x != nil {
+		c.dropBuffers()
+	}
+	c.io.ReadIdle, c.io.ReadUntil = s.Timeouts.KeepAlive, 0
+	c.state.Store(idle)
+	if c.leaving() {
+		return false
+	}
+	// How a client goes away between requests is no event.
+	n, _ := c.io.ReadLazy(c.take, c.give)
+	if !c.state.CompareAndSwap(idle, busy) || n == 0 {
+		return false
+	}
+	c.x.in.w += n
+	c.x.began = netio.Now()
+	return true
+}
+
+// leaving tells whether no further request may begin here.
+func (c *conn) leaving() bool {
+	return c.e.draining.Load() || c.l.closing.Load()
+}
+
+// takeBuffer gives the connection the exchange for its next request.
+func (c *conn) takeBuffer() []byte {
+	if c.x == nil {
+		c.x = c.e.exchanges.Get().(*exchange)
+		c.x.c, c.x.e = c, c.e
+	}
+	return c.x.in.free()
+}
+
+// giveBuffer takes it back because there was nothing to read yet.
+func (c *conn) giveBuffer() {
+	if c.x != nil && c.x.in.len() == 0 {
+		c.dropBuffers()
+	}
+}
+
+func (c *conn) dropBuffers() {
+	x := c.x
+	c.x = nil
+	x.clear()
+	c.e.exchanges.Put(x)
+}
+
+// readHead completes the head whose first bytes are in the buffer and parses
+// it.
+func (c *conn) readHead(x *exchange) error {
+	seen := 0
+	limited := false
+	for {
+		fresh := x.in.b[x.in.r+seen : x.in.w]
+		if seen == 0 || bytes.IndexByte(fresh, '\n') >= 0 || x.in.len() >= x.snap.Limits.HeadBytes {
+			n, err := x.snap.parser.Parse(x.in.bytes(), &x.req)
+			if err != h1.ErrIncomplete {
+				x.head = n
+				return err
+			}
+		}
+		seen = x.in.len()
+		if !limited {
+			limited = true
+			c.io.ReadIdle, c.io.ReadUntil = 0, x.began+int64(x.snap.Timeouts.RequestHead)
+		}
+		if err := c.more(x); err != nil {
+			return err
+		}
+	}
+}
+
+// more reads more of a head, in a larger buffer where the first was too small.
+func (c *conn) more(x *exchange) error {
+	if x.in.full() {
+		x.in.grow(x.snap.Limits.HeadBytes)
+	}
+	n, err := c.io.Read(x.in.free())
+	x.in.w += n
+	if n > 0 {
+		return nil
+	}
+	if err == nil || errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// request serves the request whose first bytes are in the buffer, and tells
+// whether another may follow on the connection.
+func (c *conn) request() bool {
+	x := c.x
+	x.snap = c.e.snapshot.Load()
+	x.start()
+	err := c.readHead(x)
+	x.headAt = netio.Now()
+	if err != nil {
+		x.refuse(err)
+	} else {
+		x.serve()
+	}
+	x.finish()
+	if !x.keep {
+		if x.linger {
+			c.lingerClose()
+		}
+		return false
+	}
+	x.in.discard()
+	return true
+}
+
+// lingerClose lets the client see an answer that ends the connection although
+// it is still sending.
+func (c *conn) lingerClose() {
+	b := c.e.bulk.Get().(*[bulkBytes]byte)
+	c.io.Linger(lingerTime, lingerBytes, b[:])
+	c.e.bulk.Put(b)
+}
+
+// wakeIdle ends the connection if it waits for a request. The state decides
+// races with a request that arrives: either it is served whole, or not begun.
+func (c *conn) wakeIdle() {
+	if c.state.CompareAndSwap(idle, woken) {
+		c.io.Abort()
+	}
+}
+
+// cut ends the connection whatever it does.
+func (c *conn) cut() {
+	if t := c.tunnel.Load(); t != nil {
+		t.cut()
+	}
+	c.io.Abort()
+	_ = c.io.Socket().Close()
+}

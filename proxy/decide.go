@@ -1,0 +1,199 @@
+package proxy
+
+import (
+	"bytes"
+	"net/http"
+	"net/netip"
+
+	"doorward/proxy/h1"
+	"doorward/proxy/route"
+)
+
+// decide finds out who asks for what: the canonical host, the client's address,
+// the request id and the route. It returns the status of a refusal, or 0.
+func (x *exchange) decide() int {
+	if !x.readHost() {
+		return http.StatusBadRequest
+	}
+	x.readClient()
+	x.readRequestID()
+	if x.req.Form == h1.AsteriskForm {
+		return 0
+	}
+	return x.findRoute()
+}
+
+// readHost makes the one host that everything below decides on. An absolute
+// target must name the same one as the Host field, and the scheme of the
+// connection.
+func (x *exchange) readHost() bool {
+	raw := x.req.Host
+	if x.req.Form == h1.AbsoluteForm {
+		if x.req.Secure != x.c.l.TLS {
+			return false
+		}
+		if raw == nil {
+			raw = x.req.Authority
+		} else if !bytes.EqualFold(raw, x.req.Authority) {
+			return false
+		}
+	}
+	if raw == nil {
+		return true // HTTP/1.0 without a host: routes without hosts take it
+	}
+	host, ok := route.CanonicalHost(x.hostBuf[:0], raw)
+	x.host = host
+	return ok
+}
+
+// readClient finds the address the request is attributed to.
+func (x *exchange) readClient() {
+	x.client = x.c.peer
+	x.believed = x.snap.trusts(x.c.peer.Addr())
+	if !x.believed {
+		return
+	}
+	if a, ok := x.forwardedFor(); ok {
+		x.client = a
+	}
+	x.forwardedScheme()
+}
+
+// readRequestID takes a trusted proxy's request id, if it is a plain one.
+func (x *exchange) readRequestID() {
+	if !x.believed || x.snap.RequestIDHeader == "" {
+		return
+	}
+	for i := range x.req.Fields {
+		f := &x.req.Fields[i]
+		if len(f.Name) == len(x.snap.RequestIDHeader) &&
+			bytes.EqualFold(f.Name, []byte(x.snap.RequestIDHeader)) {
+			if len(f.Value) > 0 && len(f.Value) <= len(x.id) && plainID(f.Value) {
+				x.idLen = copy(x.id[:], f.Value)
+			}
+			return
+		}
+	}
+}
+
+func plainID(b []byte) bool {
+	for _, c := range b {
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-':
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// findRoute asks the table. The path it decided on is the one that is forwarded.
+func (x *exchange) findRoute() int {
+	res := x.snap.Table.Match(&route.Request{
+		Host: x.host, Path: x.req.Path, Query: x.req.Query, Method: x.req.Method,
+		Client: x.client.Addr(), Fields: x, Scratch: x.pathBuf[:0],
+	})
+	switch {
+	case res.Bad:
+		return http.StatusBadRequest
+	case res.Rule < 0 && res.Known:
+		return http.StatusNotFound
+	case res.Rule < 0:
+		return http.StatusMisdirectedRequest
+	}
+	x.route = x.snap.Routes[res.Rule]
+	x.path, x.canonical = x.req.Path, res.Canonical
+	if res.Canonical {
+		x.path = res.Path
+	}
+	if n := x.route.Networks; n != nil && !n.Contains(x.client.Addr()) {
+		return http.StatusForbidden
+	}
+	if most := x.route.BodyBytes; most > 0 && x.req.Length > most {
+		return http.StatusRequestEntityTooLarge
+	}
+	return 0
+}
+
+// Field gives the table access to the request's fields.
+func (x *exchange) Field(name string, n int) ([]byte, bool) {
+	for i := range x.req.Fields {
+		if f := &x.req.Fields[i]; h1.EqualFold(f.Name, name) {
+			if n == 0 {
+				return f.Value, true
+			}
+			n--
+		}
+	}
+	return nil, false
+}
+
+// forwardedScheme believes a trusted proxy about the scheme the client used.
+func (x *exchange) forwardedScheme() {
+	v, ok := x.Field("x-forwarded-proto", 0)
+	if !ok {
+		return
+	}
+	switch {
+	case h1.EqualFold(v, "https"):
+		x.scheme = "https"
+	case h1.EqualFold(v, "http"):
+		x.scheme = "http"
+	}
+}
+
+// forwardedFor walks the chain of forwarding addresses from the right: the first
+// one that is no trusted proxy is the client. A malformed entry ends the walk at
+// what stood right of it.
+func (x *exchange) forwardedFor() (netip.AddrPort, bool) {
+	var client netip.AddrPort
+	for n := x.countFields("x-forwarded-for") - 1; n >= 0; n-- {
+		v, _ := x.Field("x-forwarded-for", n)
+		for len(v) > 0 {
+			var element []byte
+			element, v = lastElement(v)
+			a, ok := parseNode(element)
+			if !ok {
+				return client, client.IsValid()
+			}
+			client = a
+			if !x.snap.trusts(a.Addr()) {
+				return client, true
+			}
+		}
+	}
+	return client, client.IsValid()
+}
+
+func (x *exchange) countFields(name string) (n int) {
+	for {
+		if _, ok := x.Field(name, n); !ok {
+			return n
+		}
+		n++
+	}
+}
+
+// lastElement cuts the last element off a comma-separated list.
+func lastElement(list []byte) (element, rest []byte) {
+	i := bytes.LastIndexByte(list, ',')
+	return bytes.Trim(list[i+1:], " \t"), list[:max(i, 0)]
+}
+
+// parseNode reads an address with or without port, IPv6 with or without
+// brackets.
+func parseNode(b []byte) (netip.AddrPort, bool) {
+	s := string(b)
+	if a, err := netip.ParseAddr(s); err == nil {
+		return netip.AddrPortFrom(a.Unmap().WithZone(""), 0), true
+	}
+	if a, err := netip.ParseAddrPort(s); err == nil {
+		return netip.AddrPortFrom(a.Addr().Unmap().WithZone(""), a.Port()), true
+	}
+	if len(s) > 2 && s[0] == '[' && s[len(s)-1] == ']' {
+		if a, err := netip.ParseAddr(s[1 : len(s)-1]); err == nil {
+			return netip.AddrPortFrom(a.Unmap().WithZone(""), 0), true
+		}
+	}
+	return netip.AddrPort{}, false
+}

@@ -1,0 +1,181 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"doorward/internal/access"
+	"doorward/proxy/netio"
+)
+
+// AccessLog takes the record of every finished request. Record must not block
+// and must copy what it keeps.
+type AccessLog interface {
+	Record(*access.Record)
+}
+
+// Options are what an Engine needs for its whole life.
+type Options struct {
+	// Log takes what goes wrong; required.
+	Log *zap.Logger
+	// Access takes the records; nil is no access log.
+	Access AccessLog
+	// Handshakes bounds the TLS handshakes at work at one time; 0 is no bound.
+	Handshakes int
+}
+
+// Engine serves connections. All its methods may be called from any goroutine.
+type Engine struct {
+	log        *zap.Logger
+	access     atomic.Pointer[AccessLog]
+	snapshot   atomic.Pointer[Snapshot]
+	handshakes chan struct{}
+	draining   atomic.Bool
+	exchanges  sync.Pool
+	bulk       sync.Pool
+	clients    perClient
+	conns      registry
+	counters   Counters
+}
+
+// Counters are totals since the start. Read them with their Load methods.
+type Counters struct {
+	// Connections and Requests count what was accepted and what was answered;
+	// Panics the requests that ended in one.
+	Connections, Requests, Panics atomic.Int64
+	// Refused counts connections over a client's limit, Handshakes those that
+	// failed.
+	Refused, Handshakes atomic.Int64
+}
+
+// New makes an Engine. It serves nothing before the first Swap.
+func New(o Options) *Engine {
+	e := &Engine{log: o.Log}
+	e.SetAccessLog(o.Access)
+	if o.Handshakes > 0 {
+		e.handshakes = make(chan struct{}, o.Handshakes)
+	}
+	e.exchanges.New = func() any { return newExchange() }
+	e.bulk.New = func() any { return new([bulkBytes]byte) }
+	return e
+}
+
+// SetAccessLog replaces the access log; nil is none.
+func (e *Engine) SetAccessLog(l AccessLog) {
+	if l == nil {
+		e.access.Store(nil)
+		return
+	}
+	e.access.Store(&l)
+}
+
+// Swap makes s, which was Prepared, what new requests meet, and closes the
+// tunnels whose route it no longer has. It cannot fail.
+func (e *Engine) Swap(s *Snapshot) {
+	e.snapshot.Store(s)
+	e.conns.each(func(c *conn) {
+		if t := c.tunnel.Load(); t != nil && !s.hasRoute(t.route, t.backend) {
+			c.cut()
+		}
+	})
+}
+
+// Counters gives access to the totals.
+func (e *Engine) Counters() *Counters { return &e.counters }
+
+// Open is the number of client connections at present.
+func (e *Engine) Open() int64 { return e.conns.open.Load() }
+
+// Drain closes idle connections, lets those with a request finish it, and waits
+// for them until ctx ends; what is left then is closed. New connections should
+// not be handed in any more.
+func (e *Engine) Drain(ctx context.Context) error {
+	e.draining.Store(true)
+	e.conns.each((*conn).wakeIdle)
+	err := e.conns.wait(ctx)
+	e.conns.each((*conn).cut)
+	return err
+}
+
+// Listener is what the engine must know of the address a connection came in on.
+type Listener struct {
+	// Name stands in logs, as in the configuration (":443").
+	Name string
+	// TLS says that connections begin with a handshake.
+	TLS bool
+	// RedirectPort makes the listener answer every known host with a redirect to
+	// HTTPS on that port; "" serves the routes.
+	RedirectPort string
+
+	open    atomic.Int64
+	closing atomic.Bool
+}
+
+// Close tells the engine that the listener is gone: its connections end with
+// the request they are at.
+func (l *Listener) Close() { l.closing.Store(true) }
+
+// ServeConn serves a connection until it ends, and closes it. A panic in it
+// ends this connection and nothing else.
+func (e *Engine) ServeConn(sock net.Conn, l *Listener) {
+	c := &conn{e: e, l: l, io: netio.New(sock)}
+	c.peer = addrPort(sock.RemoteAddr())
+	e.counters.Connections.Add(1)
+	e.conns.add(c)
+	l.open.Add(1)
+	defer c.end()
+	c.serve()
+}
+
+// end closes the connection, after a panic too.
+func (c *conn) end() {
+	if p := recover(); p != nil {
+		c.e.counters.Panics.Add(1)
+		c.e.log.Error("panic while serving a connection", zap.Any("panic", p),
+			zap.ByteString("stack", debug.Stack()))
+		c.abandon()
+	}
+	_ = c.io.Close()
+	c.leave()
+	c.l.open.Add(-1)
+	c.e.conns.remove(c)
+}
+
+// abandon releases what a request held when it panicked. Its buffers are left to
+// the garbage collector: somebody may still write to them.
+func (c *conn) abandon() {
+	defer func() {
+		if p := recover(); p != nil {
+			c.e.log.Error("panic while cleaning up", zap.Any("panic", p))
+		}
+	}()
+	if x := c.x; x != nil {
+		c.x = nil
+		x.dropServer()
+	}
+}
+
+func addrPort(a net.Addr) netip.AddrPort {
+	switch a := a.(type) {
+	case *net.TCPAddr:
+		p := a.AddrPort()
+		return netip.AddrPortFrom(p.Addr().Unmap(), p.Port())
+	case interface{ AddrPort() netip.AddrPort }:
+		return a.AddrPort()
+	}
+	return netip.AddrPortFrom(netip.IPv4Unspecified(), 0)
+}
+
+// errDrain is what Drain returns when connections were left.
+var errDrain = errors.New("connections were still busy")
+
+// drainPoll is how often a drain looks whether it is done.
+const drainPoll = 20 * time.Millisecond

@@ -1,0 +1,198 @@
+package proxy
+
+import (
+	"math/rand/v2"
+	"net/http"
+	"net/netip"
+
+	"doorward/internal/access"
+	"doorward/proxy/backend"
+	"doorward/proxy/h1"
+)
+
+// exchange is one request and its answer, with every buffer they need. It is
+// used by the goroutine of its connection; what a second goroutine may touch
+// while a body is streamed is in upload.
+type exchange struct {
+	c    *conn
+	e    *Engine
+	snap *Snapshot
+
+	// in holds what the client sent, out what it or a server gets next, srv what
+	// the server sent.
+	in  buffer
+	out []byte
+	srv buffer
+
+	req  h1.Request
+	resp h1.Response
+	head int // length of the request's head in the buffer
+
+	// What decide finds out.
+	scheme    string
+	host      []byte // canonical
+	client    netip.AddrPort
+	believed  bool // the peer is a trusted proxy
+	route     *Route
+	path      []byte // what the server gets, without query
+	canonical bool
+
+	// The server and the connection to it, while there is one.
+	backend *backend.Backend
+	server  *backend.Server
+	to      *backend.Conn
+	up      upload
+	// fresh asks for a connection that was not used before, repeating says that
+	// the request is counted among its route's repeats.
+	fresh, repeating bool
+
+	// keep says that the client connection goes on after this exchange, linger
+	// that it is closed gently, answered that a status line went out.
+	keep, linger, answered bool
+	// continued says that 100 (Continue) was passed on, extra that the server sent
+	// more than its answer, pin that its connection is for this client alone.
+	continued, extra, pin bool
+
+	// Times are readings of netio.Now; 0 is not reached.
+	began, headAt, queuedAt, connectedAt, answeredAt int64
+
+	rec        access.Record
+	decoder    h1.Chunks // of the answer
+	id         [32]byte
+	idLen      int
+	hostBuf    [256]byte
+	pathBuf    []byte
+	rewriteBuf []byte
+}
+
+func newExchange() *exchange {
+	x := &exchange{
+		out:     make([]byte, 0, answerBytes),
+		pathBuf: make([]byte, 0, 1<<10),
+	}
+	x.in.b = make([]byte, headBytes)
+	x.srv.b = make([]byte, answerBytes)
+	x.req.Fields = make([]h1.Field, 0, 32)
+	x.resp.Fields = make([]h1.Field, 0, 32)
+	return x
+}
+
+// start makes the exchange ready for the request in its buffer.
+func (x *exchange) start() {
+	x.out = x.out[:0]
+	x.srv.clear()
+	x.head = 0
+	x.host, x.path, x.route, x.canonical = nil, nil, nil, false
+	x.client, x.believed = x.c.peer, false
+	x.scheme = "http"
+	if x.c.l.TLS {
+		x.scheme = "https"
+	}
+	x.keep, x.linger, x.answered = true, false, false
+	x.fresh, x.repeating = false, false
+	x.continued, x.extra, x.pin = false, false, false
+	x.backend = nil
+	x.headAt, x.queuedAt, x.connectedAt, x.answeredAt = 0, 0, 0, 0
+	x.idLen = 0
+	x.rec = access.Record{
+		Listener: x.c.l.Name, Termination: [2]byte{'-', '-'},
+	}
+}
+
+// clear drops what belongs to a request, before the exchange is used by another
+// connection.
+func (x *exchange) clear() {
+	x.c, x.snap, x.route, x.backend, x.server, x.to = nil, nil, nil, nil, nil, nil
+	x.in.clear()
+}
+
+// serve answers the request whose head was parsed.
+func (x *exchange) serve() {
+	x.keep = !x.req.Close && !x.c.leaving()
+	status := x.decide()
+	x.up.prepare(x)
+	if status != 0 {
+		x.end('P', 'R')
+		x.fail(status)
+		return
+	}
+	if x.c.l.RedirectPort != "" {
+		x.redirectToHTTPS()
+		return
+	}
+	if x.req.Form == h1.AsteriskForm {
+		x.end('L', 'R')
+		x.local(http.StatusNoContent, "", nil)
+		return
+	}
+	x.act()
+}
+
+// act does what the route says.
+func (x *exchange) act() {
+	r := x.route
+	switch {
+	case r.Redirect != nil:
+		x.end('L', 'R')
+		x.redirect(r.Redirect)
+	case r.Handler != nil:
+		x.end('L', 'R')
+		x.handle(r.Handler)
+	default:
+		x.forward()
+	}
+}
+
+// end notes the termination state: who ended the exchange and in which phase,
+// with HAProxy's letters. The first one noted stands.
+func (x *exchange) end(who, phase byte) {
+	if x.rec.Termination[0] == '-' {
+		x.rec.Termination = [2]byte{who, phase}
+	}
+}
+
+// requestID is the identifier of this request, made when first asked for.
+func (x *exchange) requestID() []byte {
+	if x.idLen == 0 {
+		const hex = "0123456789abcdef"
+		for i := 0; i < len(x.id); i += 16 {
+			for v, j := rand.Uint64(), 0; j < 16; j++ {
+				x.id[i+j] = hex[v&15]
+				v >>= 4
+			}
+		}
+		x.idLen = len(x.id)
+	}
+	return x.id[:x.idLen]
+}
+
+// isHead tells whether the answer has no body whatever it says.
+func (x *exchange) isHead() bool { return string(x.req.Method) == http.MethodHead }
+
+// idempotent tells whether doing the request twice is the same as once (RFC
+// 9110, section 9.2.2).
+func (x *exchange) idempotent() bool {
+	switch string(x.req.Method) {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodPut,
+		http.MethodDelete:
+		return true
+	}
+	return false
+}
+
+// dropServer closes the connection to the server, if any, and gives back the
+// place on it.
+func (x *exchange) dropServer() {
+	if x.to != nil {
+		_ = x.to.Close()
+		x.to = nil
+	}
+	x.release()
+}
+
+func (x *exchange) release() {
+	if x.server != nil {
+		x.server.Release()
+		x.server = nil
+	}
+}

@@ -1,0 +1,71 @@
+package proxy
+
+import (
+	"time"
+
+	"doorward/internal/access"
+	"doorward/proxy/h1"
+	"doorward/proxy/netio"
+)
+
+// finish ends the exchange: its bytes leave the buffer, its record goes to the
+// log.
+func (x *exchange) finish() {
+	x.dropServer()
+	if x.repeating {
+		x.route.repeating.Add(-1)
+	}
+	x.e.counters.Requests.Add(1)
+	if log := x.e.access.Load(); log != nil {
+		x.record()
+		(*log).Record(&x.rec)
+	}
+	if x.keep {
+		x.in.r += x.up.consumed()
+		x.in.push(x.up.rest)
+	}
+	x.up.x = nil
+}
+
+// record fills in the access record.
+func (x *exchange) record() {
+	now := netio.Now()
+	r := &x.rec
+	r.Start = netio.At(x.began)
+	r.Client = x.client
+	r.Scheme = x.scheme
+	r.TLSVersion, r.TLSCipher = x.c.tlsVersion, x.c.tlsCipher
+	if x.head > 0 {
+		r.Method, r.Target, r.Host = x.req.Method, x.req.Target, x.req.Host
+		r.Protocol = "HTTP/1.1"
+		if x.req.Minor == 0 {
+			r.Protocol = "HTTP/1.0"
+		}
+		r.UserAgent, _ = x.req.Find(h1.UserAgent)
+		r.Referer, _ = x.req.Find(h1.Referer)
+		r.BytesIn = int64(x.head) + x.up.received()
+	}
+	r.RequestID = x.requestID()
+	if x.route != nil {
+		r.Route = x.route.Name
+	}
+	r.Request = span(x.began, x.headAt)
+	r.Queue = span(x.headAt, x.queuedAt)
+	r.Connect = span(x.queuedAt, x.connectedAt)
+	r.Response = span(x.connectedAt, x.answeredAt)
+	r.Active = span(x.began, now)
+	r.ActiveConns = x.e.Open()
+	r.FrontendConns = x.c.l.open.Load()
+	if b := x.backend; b != nil {
+		r.Backend = b.Name()
+		r.BackendConns, r.BackendQueue = b.Active(), b.Waiting()
+	}
+}
+
+// span is the time between two readings, NotReached if the later one was not.
+func span(from, to int64) time.Duration {
+	if from == 0 || to == 0 {
+		return access.NotReached
+	}
+	return time.Duration(to - from)
+}

@@ -1,0 +1,331 @@
+package proxy
+
+import (
+	"net/http"
+	"time"
+
+	"doorward/proxy/backend"
+	"doorward/proxy/h1"
+	"doorward/proxy/netio"
+)
+
+// retryPause is how long HAProxy waits before it tries the same server again.
+const retryPause = time.Second
+
+// statusShare bounds repeats for other causes than a failed connection: one
+// request of five, or this many, may be at a repeat at one time, so that a
+// failing backend is not buried under them (security case DOS-16).
+const (
+	statusShare = 5
+	statusFew   = 10
+)
+
+// forward gets the answer of a server to the client.
+func (x *exchange) forward() {
+	x.backend = x.route.Backend
+	if status := x.checkUpgrade(); status != 0 {
+		x.end('P', 'R')
+		x.fail(status)
+		return
+	}
+	x.rewritePath()
+	var f failure
+	for retries := 0; ; {
+		f = x.attempt()
+		if f.cause == none {
+			return
+		}
+		if f.cause != noPlace {
+			_ = x.closeServer()
+		}
+		if x.free(f) {
+			continue
+		}
+		if !x.mayRetry(f, retries) {
+			break
+		}
+		retries++
+		x.rec.Retries = retries
+		if !x.changeServer() {
+			break
+		}
+	}
+	x.release()
+	x.failForward(f)
+}
+
+// free tells whether the request may go out again without counting as a retry:
+// a pooled connection was dead, and nothing was lost with it.
+func (x *exchange) free(f failure) bool {
+	switch f.cause {
+	case wentStale:
+		return true
+	case diedReused:
+		if x.repeatable() && !x.fresh {
+			x.fresh = true
+			return true
+		}
+	}
+	return false
+}
+
+// repeatable tells whether the request can go out again and do no harm.
+func (x *exchange) repeatable() bool { return x.idempotent() && !x.up.started }
+
+// mayRetry decides by HAProxy's rules, and by one more: what may have had an
+// effect is not repeated, whatever retry_on says.
+func (x *exchange) mayRetry(f failure, retries int) bool {
+	if retries >= x.backend.Retries() || x.answered {
+		return false
+	}
+	on := x.backend.RetryOn()
+	switch f.cause {
+	case noConnection:
+		return on.Connect && !x.up.started
+	case emptyAnswer, diedReused:
+		return on.EmptyResponse && x.repeatable() && x.mayRepeat()
+	case tooLate:
+		return on.ResponseTimeout && x.repeatable() && x.mayRepeat()
+	}
+	return f.cause == badStatus
+}
+
+// mayRepeat keeps the repeats within their share of the requests at work.
+func (x *exchange) mayRepeat() bool {
+	if x.repeating {
+		return true
+	}
+	n := x.route.repeating.Add(1)
+	if n > statusFew && n*statusShare > x.backend.Active() {
+		x.route.repeating.Add(-1)
+		return false
+	}
+	x.repeating = true
+	return true
+}
+
+// changeServer moves on to another server, or waits before the same is tried
+// again.
+func (x *exchange) changeServer() bool {
+	if x.server == nil {
+		return true
+	}
+	if !x.backend.Redispatch() {
+		time.Sleep(min(retryPause, x.backend.Timeouts().Connect))
+		return true
+	}
+	failed := x.server
+	x.release()
+	s, err := x.backend.Claim(failed, nil)
+	if err != nil {
+		return false
+	}
+	x.server = s
+	x.rec.Redispatched = x.rec.Redispatched || s != failed
+	return true
+}
+
+// attempt claims a server, connects, sends the request and relays the answer.
+func (x *exchange) attempt() failure {
+	if f := x.claim(); f.cause != none {
+		return f
+	}
+	x.queuedAt = netio.Now()
+	if f := x.connect(); f.cause != none {
+		return f
+	}
+	x.connectedAt = x.queuedAt
+	if took := x.to.ConnectTime(); took > 0 {
+		x.connectedAt = x.queuedAt + int64(took)
+	}
+	x.to.ReadIdle, x.to.ReadUntil = x.route.ServerTimeout, 0
+	x.to.WriteIdle = x.route.ServerTimeout
+	x.srv.clear()
+	var f failure
+	if x.up.waiting {
+		f = x.sendStreaming()
+	} else {
+		f = x.sendWhole()
+	}
+	if f.cause != none {
+		return f
+	}
+	return x.receive()
+}
+
+func (x *exchange) claim() failure {
+	if x.server != nil {
+		return failure{}
+	}
+	if p := x.c.pinned; p != nil && p.backend == x.backend {
+		if s, err := x.backend.ClaimServer(p.server, nil); err == nil {
+			x.server = s
+			return failure{}
+		}
+	}
+	s, err := x.backend.Claim(nil, nil)
+	if err != nil {
+		return failure{noPlace, err}
+	}
+	x.server = s
+	return failure{}
+}
+
+func (x *exchange) connect() failure {
+	if to := x.c.takePinned(x.server); to != nil {
+		x.to = to
+		return failure{}
+	}
+	to, err := x.server.Connect(x.fresh)
+	if err != nil {
+		return failure{noConnection, err}
+	}
+	x.to = to
+	return failure{}
+}
+
+// sendWhole sends a request that is here with its body, and reads the first
+// bytes of the answer.
+func (x *exchange) sendWhole() failure {
+	x.out = x.appendRequestHead(x.out[:0])
+	x.out = append(x.out, x.up.bytes()...)
+	_, n, err := x.to.Ask(x.out, x.srv.b, x.to.Reused())
+	x.srv.w = n
+	if n == 0 && err != nil {
+		return x.readFault(err)
+	}
+	return failure{}
+}
+
+// sendStreaming sends the head and what is here of the body, and leaves the rest
+// to a second goroutine.
+func (x *exchange) sendStreaming() failure {
+	if x.to.Reused() && !x.to.Quiet() {
+		return failure{wentStale, netio.ErrStale}
+	}
+	x.out = x.appendRequestHead(x.out[:0])
+	x.out = append(x.out, x.up.plain()...)
+	if _, err := x.to.Write(x.out); err != nil {
+		return x.readFault(err)
+	}
+	x.up.start()
+	return failure{}
+}
+
+// receive reads the head of the final answer, passing on those before it.
+func (x *exchange) receive() failure {
+	for informational := 0; ; {
+		n, err := h1.ParseResponse(x.srv.bytes(), &x.resp, answerLimits)
+		switch {
+		case err == h1.ErrIncomplete:
+			if f := x.readServer(); f.cause != none {
+				return f
+			}
+			continue
+		case err != nil:
+			return failure{junk, err}
+		case x.resp.Status == http.StatusSwitchingProtocols:
+			return x.switchProtocols(n)
+		case x.resp.Status >= 200:
+			return x.takeAnswer(n)
+		}
+		if informational++; informational > maxInformational {
+			return failure{junk, errInformational}
+		}
+		if f := x.passInformational(n); f.cause != none {
+			return f
+		}
+	}
+}
+
+// takeAnswer relays a final answer, unless its status calls for another try.
+func (x *exchange) takeAnswer(n int) failure {
+	x.answeredAt = netio.Now()
+	if x.backend.RetryOn().Status(x.resp.Status) && x.rec.Retries < x.backend.Retries() &&
+		x.repeatable() && x.mayRepeat() {
+		return failure{badStatus, nil}
+	}
+	x.srv.r += n
+	x.relay(n)
+	return failure{}
+}
+
+// readServer reads more of a head. While the client's body is still on its way
+// the server may be silent for longer than its timeout.
+func (x *exchange) readServer() failure {
+	if x.srv.full() {
+		x.srv.grow(answerLimits.HeadBytes)
+	}
+	for {
+		n, err := x.to.Read(x.srv.free())
+		x.srv.w += n
+		switch {
+		case n > 0:
+			return failure{}
+		case err == netio.ErrTimeout && x.up.busy(x.route.ServerTimeout):
+			continue
+		case err != nil:
+			return x.readFault(err)
+		}
+	}
+}
+
+// failForward answers a request that got no answer from a server.
+func (x *exchange) failForward(f failure) {
+	if f.cause == clientFault {
+		x.failUpload()
+		return
+	}
+	code, who, phase := f.status()
+	x.rec.Err = f.err
+	x.end(who, phase)
+	if !x.up.stop() {
+		x.keep, x.linger = false, true
+	}
+	if x.answered {
+		x.keep = false
+		return
+	}
+	x.fail(code)
+}
+
+// closeServer closes the connection to the server and joins the goroutine that
+// writes to it.
+func (x *exchange) closeServer() (err error) {
+	if x.to != nil {
+		err = x.to.Close()
+		x.to = nil
+	}
+	return err
+}
+
+// rewritePath takes the route's prefix off the path, or puts another there.
+func (x *exchange) rewritePath() {
+	r := x.route
+	if r.Rewrite == nil {
+		return
+	}
+	x.path = r.Rewrite(x.rewriteBuf[:0], x.path)
+}
+
+// pinned is a server connection that belongs to one client connection, because
+// the server ties who is signed in to it (NTLM and Negotiate).
+type pinned struct {
+	backend *backend.Backend
+	server  *backend.Server
+	conn    *backend.Conn
+}
+
+// takePinned gives the pinned connection if it leads to the server.
+func (c *conn) takePinned(s *backend.Server) *backend.Conn {
+	p := c.pinned
+	if p == nil || p.server != s {
+		return nil
+	}
+	c.pinned = nil
+	if !p.conn.Quiet() {
+		_ = p.conn.Close()
+		return nil
+	}
+	return p.conn
+}

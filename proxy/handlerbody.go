@@ -1,0 +1,77 @@
+package proxy
+
+import (
+	"io"
+
+	"doorward/proxy/h1"
+)
+
+// handlerBody is the body of the request as a handler reads it.
+type handlerBody struct {
+	x       *exchange
+	plain   []byte // decoded and not yet read
+	left    int64  // of a body of known length, what is not decoded yet
+	decoder h1.Chunks
+	buf     []byte
+	begun   bool
+	over    bool
+}
+
+// Read implements io.Reader.
+func (b *handlerBody) Read(p []byte) (int, error) {
+	if !b.begun {
+		if err := b.begin(); err != nil {
+			return 0, err
+		}
+	}
+	for len(b.plain) == 0 {
+		if b.over {
+			return 0, io.EOF
+		}
+		if err := b.fill(); err != nil {
+			return 0, err
+		}
+	}
+	n := copy(p, b.plain)
+	b.plain = b.plain[n:]
+	return n, nil
+}
+
+// begin takes what came with the head, and tells a client that waits for it to
+// send the rest.
+func (b *handlerBody) begin() error {
+	x := b.x
+	b.begun = true
+	b.left = x.req.Length
+	b.decoder.Reset(x.snap.Limits.Limits)
+	b.buf = make([]byte, answerBytes)
+	x.c.io.ReadIdle, x.c.io.ReadUntil = x.route.ClientTimeout, 0
+	if x.req.Continue && x.up.waiting && x.req.Minor == 1 {
+		x.write([]byte("HTTP/1.1 100 Continue\r\n\r\n"))
+	}
+	return b.decode(append([]byte(nil), x.up.bytes()...))
+}
+
+func (b *handlerBody) fill() error {
+	p := b.buf
+	if !b.x.req.Chunked {
+		p = p[:min(int64(len(p)), b.left)]
+	}
+	n, err := b.x.c.io.Read(p)
+	if n == 0 && err != nil {
+		return io.ErrUnexpectedEOF
+	}
+	return b.decode(p[:n])
+}
+
+func (b *handlerBody) decode(raw []byte) error {
+	if !b.x.req.Chunked {
+		b.plain = raw
+		b.left -= int64(len(raw))
+		b.over = b.left == 0
+		return nil
+	}
+	n, _, err := b.decoder.Decode(raw)
+	b.plain, b.over = raw[:n], b.decoder.Done()
+	return err
+}

@@ -1,0 +1,263 @@
+package proxy
+
+import (
+	"errors"
+	"io"
+
+	"doorward/proxy/h1"
+	"doorward/proxy/netio"
+)
+
+var errClientGone = errors.New("client gone")
+
+// relay sends the answer whose head stands before srv.r to the client. Whatever
+// goes wrong from here on cannot be told with a status: the connection breaks
+// off, so that the client sees that the answer is not whole.
+func (x *exchange) relay(head int) {
+	if !x.up.complete() {
+		// The server answered before it had the whole request. What is still to come
+		// has no reader: the answer is the last on this connection.
+		x.keep, x.linger = false, true
+	}
+	body := x.resp.BodyOf(x.isHead())
+	f := x.framingOf(body)
+	x.rec.Status = x.resp.Status
+	x.answered = true
+	x.notePinning()
+	x.out = x.appendAnswerHead(x.out[:0], f)
+	ok := false
+	switch body {
+	case h1.NoBody:
+		x.serverDone(true)
+		ok = x.write(x.out)
+	case h1.ByLength:
+		ok = x.relayLength()
+	case h1.ByChunks:
+		ok = x.relayChunks(f == chunkedText)
+	case h1.UntilClose:
+		ok = x.relayUntilClose(f == chunkedText)
+	}
+	x.serverDone(false)
+	if !x.up.stop() {
+		x.keep = false
+	}
+	if !ok {
+		x.keep, x.linger = false, false
+		_ = x.c.io.Reset()
+	}
+}
+
+// relayLength sends a body of known length. What came with the head goes out
+// with the head; large rests go from socket to socket.
+func (x *exchange) relayLength() bool {
+	here := int(min(int64(x.srv.len()), x.resp.Length))
+	x.out = append(x.out, x.srv.bytes()[:here]...)
+	x.srv.r += here
+	left := x.resp.Length - int64(here)
+	if left == 0 {
+		x.serverDone(true)
+	}
+	if !x.write(x.out) {
+		return false
+	}
+	if left == 0 {
+		return true
+	}
+	return x.relayRest(left)
+}
+
+func (x *exchange) relayRest(left int64) bool {
+	if left >= netio.TransferMin {
+		moved, ok := x.splice(left)
+		if left -= moved; !ok || left == 0 {
+			return ok && x.lengthDone()
+		}
+	}
+	b := x.e.bulk.Get().(*[bulkBytes]byte)
+	defer x.e.bulk.Put(b)
+	for left > 0 {
+		n, err := x.to.Read(b[:min(int64(len(b)), left)])
+		if n == 0 {
+			return x.serverFailed(err)
+		}
+		if left -= int64(n); left == 0 {
+			x.serverDone(true)
+		}
+		if !x.write(b[:n]) {
+			return false
+		}
+	}
+	return true
+}
+
+func (x *exchange) lengthDone() bool {
+	x.serverDone(true)
+	return true
+}
+
+// splice moves bytes without taking them into this process, where both sides
+// are plain sockets. It returns moved 0 and ok where they are not.
+func (x *exchange) splice(left int64) (moved int64, ok bool) {
+	moved, from, err := netio.Transfer(x.c.io, x.to.Conn, left)
+	x.rec.BytesOut += moved
+	switch {
+	case err == nil:
+		return moved, true
+	case from:
+		return moved, x.serverFailed(err)
+	}
+	x.clientFailed(err)
+	return moved, false
+}
+
+// relayChunks sends a chunked body: decoded and checked, and in chunks of our
+// own when the client takes them. Each goes out when it is here, so that events
+// arrive when they happen.
+func (x *exchange) relayChunks(chunked bool) bool {
+	x.decoder.Reset(h1.Limits{HeadBytes: answerLimits.HeadBytes, HeadFields: 100})
+	b := x.e.bulk.Get().(*[bulkBytes]byte)
+	defer x.e.bulk.Put(b)
+	data := x.srv.bytes()
+	x.srv.clear()
+	for first := true; ; first = false {
+		n, taken, err := x.decoder.Decode(data)
+		if err != nil {
+			x.end('P', 'D')
+			x.rec.Err = err
+			return false
+		}
+		last := x.decoder.Done()
+		if last {
+			x.extra = taken < len(data)
+			x.serverDone(true)
+		}
+		if first {
+			x.out = appendChunk(x.out, data[:n], chunked)
+			x.out = x.appendEnd(x.out, last && chunked)
+			data = x.out
+		} else if data = data[:n]; chunked {
+			data = frameChunk(b[:], n, last, x.decoder.Trailers())
+		}
+		if len(data) > 0 && !x.write(data) {
+			return false
+		}
+		if last {
+			return true
+		}
+		if data = x.nextData(b); data == nil {
+			return false
+		}
+	}
+}
+
+// relayUntilClose sends a body that ends with the server's connection.
+func (x *exchange) relayUntilClose(chunked bool) bool {
+	b := x.e.bulk.Get().(*[bulkBytes]byte)
+	defer x.e.bulk.Put(b)
+	x.out = appendChunk(x.out, x.srv.bytes(), chunked)
+	if !x.write(x.out) {
+		return false
+	}
+	for {
+		data := b[chunkRoom : len(b)-chunkTail]
+		n, err := x.to.Read(data)
+		switch {
+		case n > 0:
+			if data = data[:n]; chunked {
+				data = frameChunk(b[:], n, false, nil)
+			}
+		case errors.Is(err, io.EOF):
+			return !chunked || x.write(frameChunk(b[:], 0, true, nil))
+		default:
+			return x.serverFailed(err)
+		}
+		if !x.write(data) {
+			return false
+		}
+	}
+}
+
+// nextData reads more of a body to where frameChunk can work in place.
+func (x *exchange) nextData(b *[bulkBytes]byte) []byte {
+	data := b[chunkRoom : len(b)-chunkTail]
+	n, err := x.to.Read(data)
+	if n == 0 {
+		x.serverFailed(err)
+		return nil
+	}
+	return data[:n]
+}
+
+// appendEnd ends a chunked body.
+func (x *exchange) appendEnd(b []byte, end bool) []byte {
+	if !end {
+		return b
+	}
+	b = append(b, h1.LastChunk...)
+	b = appendTrailers(b, x.decoder.Trailers())
+	return append(b, "\r\n"...)
+}
+
+// serverFailed notes that an answer broke off.
+func (x *exchange) serverFailed(err error) bool {
+	who := byte('S')
+	if errors.Is(err, netio.ErrTimeout) {
+		who = 's'
+	}
+	if x.up.faulty() {
+		who, err = 'C', x.up.err
+	}
+	x.end(who, 'D')
+	x.rec.Err = err
+	return false
+}
+
+func (x *exchange) clientFailed(err error) {
+	who := byte('C')
+	if errors.Is(err, netio.ErrTimeout) {
+		who = 'c'
+	}
+	x.end(who, 'D')
+	x.rec.Err = errClientGone
+}
+
+// serverDone gives the server's connection back, when the answer came to its
+// end and the connection is as clean as a new one; else it is closed. Only the
+// first call counts.
+func (x *exchange) serverDone(whole bool) {
+	if x.to == nil {
+		return
+	}
+	to, s := x.to, x.server
+	x.to = nil
+	switch {
+	case !whole, x.resp.Close, x.extra || x.srv.len() > 0, !x.up.complete():
+		_ = to.Close()
+	case x.pin:
+		x.c.pinned = &pinned{x.backend, s, to}
+	default:
+		s.Keep(to)
+	}
+	x.release()
+}
+
+// notePinning looks for authentication that is tied to the connection: shared
+// with another client it would sign that one in too (security case RS-13).
+func (x *exchange) notePinning() {
+	if x.c.wasPinned {
+		x.pin = true
+		return
+	}
+	if x.resp.Status != 401 {
+		return
+	}
+	v, ok := x.resp.Get("www-authenticate")
+	if ok && (hasFold(v, "ntlm") || hasFold(v, "negotiate")) {
+		x.pin = true
+		x.c.wasPinned = true
+	}
+}
+
+func hasFold(v []byte, word string) bool {
+	return len(v) >= len(word) && h1.EqualFold(v[:len(word)], word)
+}

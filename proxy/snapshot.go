@@ -1,0 +1,140 @@
+package proxy
+
+import (
+	"crypto/tls"
+	"net/http"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"doorward/internal/netset"
+	"doorward/proxy/backend"
+	"doorward/proxy/h1"
+	"doorward/proxy/route"
+)
+
+// Snapshot is everything built from one configuration. It is immutable once an
+// Engine has it; a request keeps the one it started with.
+type Snapshot struct {
+	// Table finds the index of a request's route in Routes.
+	Table  *route.Table
+	Routes []*Route
+	// Trusted are the peers whose forwarding headers are believed. Nil: none.
+	Trusted *netset.Set
+	// ProxyProtocol are the peers that must send a PROXY header. Nil: none.
+	ProxyProtocol *netset.Set
+	// TLS is the configuration of new handshakes; nil without TLS listeners.
+	TLS *tls.Config
+	// Timeouts hold for every request, as far as its route does not say otherwise.
+	Timeouts Timeouts
+	// Limits bound heads and bodies.
+	Limits Limits
+	// Forwarding chooses the forwarding headers that servers get.
+	Forwarding Forwarding
+	// RequestIDHeader carries the request id, in both directions; "" is none.
+	RequestIDHeader string
+	// PassUnderscores forwards request fields with "_" in their name, which are
+	// dropped otherwise.
+	PassUnderscores bool
+	// Answers changes the answers that belong to no route.
+	Answers *Changes
+	// Pages are the error pages that belong to no route.
+	Pages Pages
+
+	parser h1.Parser
+}
+
+// Timeouts are HAProxy's, by meaning. Zero is no limit, which no configuration
+// produces.
+type Timeouts struct {
+	// ProxyHeader bounds the PROXY header, Handshake the TLS handshake.
+	ProxyHeader, Handshake time.Duration
+	// RequestHead bounds a head from its first byte, KeepAlive the wait for that.
+	RequestHead, KeepAlive time.Duration
+	// Client bounds the client's silence while it sends or reads.
+	Client time.Duration
+}
+
+// Limits of requests.
+type Limits struct {
+	h1.Limits
+	// BodyBytes is the largest request body, 0 is any.
+	BodyBytes int64
+	// ConnectionsPerClient bounds the connections of one address (IPv6: one /64).
+	// 0 is any number.
+	ConnectionsPerClient int
+}
+
+// Forwarding chooses what servers are told about the client.
+type Forwarding uint8
+
+// The two families of forwarding headers, as bits.
+const (
+	XForwarded Forwarding = 1 << iota // X-Forwarded-For, -Host and -Proto
+	RFC7239                           // Forwarded
+)
+
+// Route is what happens to the requests of one rule of the table. Exactly one of
+// Backend, Redirect and Handler is set.
+type Route struct {
+	Name string
+	// Backend gets the requests.
+	Backend *backend.Backend
+	// Redirect sends the client elsewhere.
+	Redirect *Redirect
+	// Handler answers here.
+	Handler http.Handler
+	// Networks are the only ones that may pass; nil is all.
+	Networks *netset.Set
+	// Rewrite changes the canonical path before a server gets it; nil leaves it.
+	// The result may be in dst or alias path.
+	Rewrite func(dst, path []byte) []byte
+	// Upgrades are the protocols a connection may change to, in lower case.
+	Upgrades []string
+	// Origins are the hosts whose pages may open a WebSocket here; nil is any. An
+	// entry is canonical, "*.example.com" is one label, and "same" the request's
+	// own host.
+	Origins []string
+	// ClientTimeout and the rest are durations of this route, resolved already.
+	ClientTimeout, ServerTimeout, TunnelTimeout time.Duration
+	// BodyBytes is the largest request body, 0 is any.
+	BodyBytes int64
+	// Request and Answer change header fields.
+	Request, Answer *Changes
+	// Pages are this route's error pages.
+	Pages Pages
+
+	repeating atomic.Int64 // requests at a repeat for other causes than connecting
+}
+
+// Redirect is an answer that sends the client elsewhere.
+type Redirect struct {
+	Status int
+	To     Template
+}
+
+// Page is a body that stands for an error, in place of our own.
+type Page struct {
+	ContentType string
+	Body        []byte
+}
+
+// Pages are error pages by status code.
+type Pages map[int]Page
+
+// Prepare makes a filled-in Snapshot ready for use. Call it once, before Swap.
+func (s *Snapshot) Prepare() {
+	s.parser = h1.Parser{Limits: s.Limits.Limits, Protected: protectedFromConnection}
+}
+
+// hasRoute tells whether a route of that name leads to that backend.
+func (s *Snapshot) hasRoute(name, backend string) bool {
+	for _, r := range s.Routes {
+		if r.Name == name && r.Backend != nil && r.Backend.Name() == backend {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *Snapshot) trusts(a netip.Addr) bool { return s.Trusted.Contains(a) }

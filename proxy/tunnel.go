@@ -1,0 +1,286 @@
+package proxy
+
+import (
+	"bytes"
+	"crypto/sha1"
+	"encoding/base64"
+	"errors"
+	"io"
+	"net/http"
+	"sync/atomic"
+
+	"doorward/internal/safe"
+	"doorward/proxy/backend"
+	"doorward/proxy/h1"
+	"doorward/proxy/netio"
+	"doorward/proxy/route"
+)
+
+// tunnel is an upgraded connection: bytes both ways until both sides are done,
+// or neither said anything for the tunnel timeout.
+type tunnel struct {
+	route, backend string
+	client         *netio.Conn
+	server         *backend.Conn
+	moved          atomic.Int64 // when bytes moved last, in any direction
+}
+
+// cut ends the tunnel from another goroutine.
+func (t *tunnel) cut() {
+	_ = t.client.Socket().Close()
+	_ = t.server.Socket().Close()
+}
+
+var websocket = []byte("websocket")
+
+// checkUpgrade decides on the protocol that the client wants to change to. One
+// that the route does not list is ignored, and the request served without it
+// (RFC 9110, section 7.8). It returns the status of a refusal, or 0.
+func (x *exchange) checkUpgrade() int {
+	u := x.req.Upgrade
+	if u == nil {
+		return 0
+	}
+	if !x.mayUpgrade(u) {
+		x.req.Upgrade = nil
+		return 0
+	}
+	if !h1.EqualFold(u, "websocket") {
+		if x.req.HasBody() {
+			return http.StatusBadRequest
+		}
+		return 0
+	}
+	if string(x.req.Method) != http.MethodGet || x.req.HasBody() || x.req.Minor == 0 {
+		return http.StatusBadRequest
+	}
+	if !x.originAllowed() {
+		return http.StatusForbidden
+	}
+	return 0
+}
+
+func (x *exchange) mayUpgrade(protocol []byte) bool {
+	for _, p := range x.route.Upgrades {
+		if h1.EqualFold(protocol, p) {
+			return true
+		}
+	}
+	return false
+}
+
+// originAllowed compares the page that opens a WebSocket with the route's list:
+// browsers send cookies along from anywhere. What sends no Origin is no browser.
+func (x *exchange) originAllowed() bool {
+	if x.route.Origins == nil {
+		return true
+	}
+	origin, ok := x.req.Get("origin")
+	if !ok {
+		return true
+	}
+	_, authority, ok := bytes.Cut(origin, []byte("://"))
+	if !ok {
+		return false
+	}
+	var buf [256]byte
+	host, ok := route.CanonicalHost(buf[:0], authority)
+	if !ok {
+		return false
+	}
+	for _, o := range x.route.Origins {
+		if originMatches(o, host, x.host) {
+			return true
+		}
+	}
+	return false
+}
+
+func originMatches(pattern string, host, own []byte) bool {
+	if pattern == "same" {
+		return bytes.Equal(host, own)
+	}
+	if len(pattern) > 2 && pattern[0] == '*' {
+		label, rest, ok := bytes.Cut(host, []byte("."))
+		return ok && len(label) > 0 && string(rest) == pattern[2:]
+	}
+	return string(host) == pattern
+}
+
+var (
+	errUnasked = errors.New("101 answer to a request that asked for no upgrade")
+	errOther   = errors.New("101 answer for another protocol")
+	errKey     = errors.New("101 answer with a wrong Sec-WebSocket-Accept")
+)
+
+// switchProtocols makes a tunnel of the connection, if the server's 101 answers
+// what the client asked for.
+func (x *exchange) switchProtocols(n int) failure {
+	if err := x.checkSwitch(); err != nil {
+		return failure{junk, err}
+	}
+	x.answeredAt = netio.Now()
+	x.srv.r += n
+	x.rec.Status = http.StatusSwitchingProtocols
+	x.answered, x.keep = true, false
+	x.out = x.appendSwitch(x.out[:0])
+	x.out = append(x.out, x.srv.bytes()...)
+	if !x.write(x.out) {
+		return failure{}
+	}
+	// What the client sent right behind its request is for the other protocol.
+	early := x.in.bytes()[x.up.consumed():]
+	if len(early) > 0 {
+		if _, err := x.to.Write(early); err != nil {
+			return failure{}
+		}
+	}
+	x.runTunnel(int64(len(early)))
+	return failure{}
+}
+
+func (x *exchange) checkSwitch() error {
+	switch {
+	case x.req.Upgrade == nil:
+		return errUnasked
+	case x.resp.Upgrade == nil || !bytes.EqualFold(x.resp.Upgrade, x.req.Upgrade):
+		return errOther
+	case bytes.EqualFold(x.req.Upgrade, websocket):
+		key, _ := x.req.Get("sec-websocket-key")
+		accept, _ := x.resp.Get("sec-websocket-accept")
+		if string(accept) != acceptFor(key) {
+			return errKey
+		}
+	}
+	return nil
+}
+
+// acceptFor is the answer to a handshake key (RFC 6455, section 4.2.2).
+func acceptFor(key []byte) string {
+	h := sha1.New()
+	h.Write(key)
+	io.WriteString(h, "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")
+	return base64.StdEncoding.EncodeToString(h.Sum(nil))
+}
+
+func (x *exchange) appendSwitch(b []byte) []byte {
+	b = appendStatusLine(b, x.resp.Status, x.resp.Reason)
+	var present uint64
+	for i := range x.resp.Fields {
+		f := &x.resp.Fields[i]
+		if f.Kind.HopByHop() || f.Kind == h1.ContentLength ||
+			x.route.Answer.drops(f.Name, &present) {
+			continue
+		}
+		b = appendField(b, f)
+	}
+	b = append(b, "Connection: Upgrade\r\nUpgrade: "...)
+	b = append(b, x.resp.Upgrade...)
+	return append(b, "\r\n\r\n"...)
+}
+
+// runTunnel moves bytes until the tunnel ends.
+func (x *exchange) runTunnel(sent int64) {
+	t := &tunnel{
+		route: x.route.Name, backend: x.backend.Name(),
+		client: x.c.io, server: x.to,
+	}
+	t.moved.Store(netio.Now())
+	x.c.tunnel.Store(t)
+	defer x.c.tunnel.Store(nil)
+	if s := x.e.snapshot.Load(); !s.hasRoute(t.route, t.backend) {
+		return
+	}
+	limit := x.route.TunnelTimeout
+	t.client.ReadIdle, t.client.ReadUntil, t.client.WriteIdle = limit, 0, limit
+	t.server.ReadIdle, t.server.ReadUntil, t.server.WriteIdle = limit, 0, limit
+	up := half{t: t, e: x.e, from: t.client, to: t.server.Conn}
+	down := half{t: t, e: x.e, from: t.server.Conn, to: t.client}
+	done := make(chan struct{})
+	safe.Go(x.e.log, "tunnel", func() {
+		defer close(done)
+		up.run()
+	})
+	down.run()
+	<-done
+	x.up.tunnelled = sent + up.bytes
+	x.rec.BytesOut += down.bytes
+	x.endTunnel(&up, &down)
+}
+
+func (x *exchange) endTunnel(up, down *half) {
+	switch {
+	case errors.Is(up.err, netio.ErrTimeout), errors.Is(down.err, netio.ErrTimeout):
+		x.end('c', 'D')
+	case up.err != nil:
+		x.end('C', 'D')
+	case down.err != nil:
+		x.end('S', 'D')
+	}
+}
+
+// half is one direction of a tunnel. While nothing moves it holds no buffer.
+type half struct {
+	t        *tunnel
+	e        *Engine
+	from, to *netio.Conn
+	buf      *[bulkBytes]byte
+	bytes    int64
+	err      error
+}
+
+func (h *half) take() []byte {
+	if h.buf == nil {
+		h.buf = h.e.bulk.Get().(*[bulkBytes]byte)
+	}
+	return h.buf[:]
+}
+
+func (h *half) give() {
+	if h.buf != nil {
+		h.e.bulk.Put(h.buf)
+		h.buf = nil
+	}
+}
+
+// run copies until this direction ends, and tells the other side so. After an
+// error nothing can be made good: both directions end.
+func (h *half) run() {
+	defer h.give()
+	defer func() {
+		if h.err != nil {
+			h.t.cut()
+		}
+	}()
+	h.err = errPanicked
+	h.err = h.copy()
+	if h.err == nil {
+		h.err = h.to.CloseWrite()
+	}
+}
+
+var errPanicked = errors.New("panic in a tunnel")
+
+func (h *half) copy() error {
+	for {
+		n, err := h.from.ReadLazy(h.take, h.give)
+		switch {
+		case n > 0:
+			h.t.moved.Store(netio.Now())
+			if _, err := h.to.Write(h.buf[:n]); err != nil {
+				return err
+			}
+			h.bytes += int64(n)
+			h.give()
+		case errors.Is(err, io.EOF):
+			return nil
+		case errors.Is(err, netio.ErrTimeout) && h.t.active(int64(h.from.ReadIdle)):
+			continue
+		case err != nil:
+			return err
+		}
+	}
+}
+
+// active tells whether the other direction has moved bytes in time.
+func (t *tunnel) active(limit int64) bool { return netio.Now()-t.moved.Load() < limit }

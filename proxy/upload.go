@@ -1,0 +1,242 @@
+package proxy
+
+import (
+	"errors"
+
+	"sync/atomic"
+	"time"
+
+	"doorward/internal/safe"
+	"doorward/proxy/backend"
+	"doorward/proxy/h1"
+	"doorward/proxy/netio"
+)
+
+// upload is the body of the request on its way to the server. What is here when
+// the request is sent goes with the head; for the rest a second goroutine runs,
+// because the server may answer before it has read everything.
+//
+// The goroutine owns left, decoder, rest and err until done is closed.
+type upload struct {
+	x  *exchange
+	to *backend.Conn
+	// here is how much of the body stood in the buffer with the head. Waiting says
+	// that more must be read from the client, started that a goroutine does.
+	here             int
+	waiting, started bool
+
+	left    int64
+	decoder h1.Chunks
+	most    int64
+	rest    []byte // read past the end of a chunked body: the next request
+	total   int64  // bytes read from the client here
+	err     error  // the client's fault, nil when it has none
+
+	// tunnelled is what the client sent after an upgrade.
+	tunnelled int64
+
+	done chan struct{}
+	// fault is set with err, before the server's side is woken.
+	fault atomic.Bool
+	// read says that the whole body was read from the client, sent that all of it
+	// was written; moved is when bytes moved last.
+	read, sent atomic.Bool
+	moved      atomic.Int64
+}
+
+// prepare finds out what there is to send.
+func (u *upload) prepare(x *exchange) {
+	u.x, u.most = x, x.route.BodyBytes
+	u.here, u.waiting, u.started = 0, false, false
+	u.to, u.rest, u.err, u.done = nil, nil, nil, nil
+	u.total, u.tunnelled = 0, 0
+	u.fault.Store(false)
+	u.read.Store(false)
+	u.sent.Store(false)
+	switch buffered := x.in.len() - x.head; {
+	case x.req.Chunked:
+		u.here, u.waiting = buffered, true
+	case x.req.Length > 0:
+		u.here = int(min(int64(buffered), x.req.Length))
+		u.left = x.req.Length - int64(u.here)
+		u.waiting = u.left > 0
+	}
+}
+
+// bytes are what is here of the body, as the client sent it.
+func (u *upload) bytes() []byte {
+	b := u.x.in.bytes()
+	return b[u.x.head : u.x.head+u.here]
+}
+
+// plain is what of it can go out with the head: a chunked body is decoded first.
+func (u *upload) plain() []byte {
+	if u.x.req.Chunked {
+		return nil
+	}
+	return u.bytes()
+}
+
+// consumed is how many bytes of the buffer belong to the request.
+func (u *upload) consumed() int { return u.x.head + u.here }
+
+// received is how much of the body, as it stood on the wire, came from the
+// client. It may be asked for once the goroutine has ended.
+func (u *upload) received() int64 { return int64(u.here) + u.total + u.tunnelled }
+
+// start lets the rest of the body follow.
+func (u *upload) start() {
+	u.started, u.to = true, u.x.to
+	u.done = make(chan struct{})
+	u.moved.Store(netio.Now())
+	u.decoder.Reset(u.x.snap.Limits.Limits)
+	safe.Go(u.x.e.log, "upload", u.run)
+}
+
+func (u *upload) run() {
+	defer close(u.done)
+	b := u.x.e.bulk.Get().(*[bulkBytes]byte)
+	defer u.x.e.bulk.Put(b)
+	u.x.c.io.ReadIdle, u.x.c.io.ReadUntil = u.x.route.ClientTimeout, 0
+	var err error
+	if u.x.req.Chunked {
+		err = u.chunks(b[:])
+	} else {
+		err = u.length(b[:])
+	}
+	if err != nil && !errors.Is(err, errServer) {
+		u.err = err
+		u.fault.Store(true)
+		u.to.Abort()
+	}
+}
+
+// errServer says that the server does not take more. That is no fault of the
+// client, and the answer may be there already.
+var errServer = errors.New("server reads no further")
+
+// pace measures the client's part of the time only: while the server is slow,
+// the client cannot help it.
+type pace struct {
+	bytes  int
+	waited int64
+}
+
+// fill reads from the client.
+func (u *upload) fill(p *pace, b []byte) (int, error) {
+	before := netio.Now()
+	n, err := u.x.c.io.Read(b)
+	now := netio.Now()
+	u.moved.Store(now)
+	p.bytes += n
+	u.total += int64(n)
+	p.waited += now - before
+	switch {
+	case n > 0 && netio.TooSlow(p.bytes, p.waited):
+		return 0, errBodySlow
+	case n > 0:
+		return n, nil
+	case errors.Is(err, netio.ErrTimeout):
+		return 0, errBodySlow
+	}
+	return 0, errBodyBroken
+}
+
+func (u *upload) write(b []byte) error {
+	if _, err := u.to.Write(b); err != nil {
+		return errServer
+	}
+	u.moved.Store(netio.Now())
+	return nil
+}
+
+// length streams a body of known length.
+func (u *upload) length(b []byte) error {
+	var p pace
+	for u.left > 0 {
+		n, err := u.fill(&p, b[:min(int64(len(b)), u.left)])
+		if err != nil {
+			return err
+		}
+		u.left -= int64(n)
+		u.read.Store(u.left == 0)
+		if err := u.write(b[:n]); err != nil {
+			return err
+		}
+	}
+	u.sent.Store(true)
+	return nil
+}
+
+// chunks streams a chunked body: decoded, checked, and in chunks of our own, so
+// that a client's tiny ones cost the server nothing.
+func (u *upload) chunks(b []byte) error {
+	var p pace
+	data := b[chunkRoom : len(b)-chunkTail]
+	n := copy(data, u.bytes())
+	total := int64(0)
+	for first := true; ; first = false {
+		if !first || n == 0 {
+			var err error
+			if n, err = u.fill(&p, data); err != nil {
+				return err
+			}
+		}
+		plain, taken, err := u.decoder.Decode(data[:n])
+		if err != nil {
+			return err
+		}
+		total += int64(plain)
+		if u.most > 0 && total > u.most {
+			return errBodyLarge
+		}
+		if u.decoder.Done() {
+			u.rest = append(u.rest, data[taken:n]...)
+			u.read.Store(true)
+		}
+		if err := u.write(frameChunk(b, plain, u.decoder.Done(), u.decoder.Trailers())); err != nil {
+			return err
+		}
+		if u.decoder.Done() {
+			u.sent.Store(true)
+			return nil
+		}
+	}
+}
+
+// faulty tells whether the client's body ended the attempt.
+func (u *upload) faulty() bool { return u.started && u.fault.Load() }
+
+// busy tells whether body bytes moved within d: then the server is not late.
+func (u *upload) busy(d time.Duration) bool {
+	if !u.started || u.fault.Load() {
+		return false
+	}
+	return !u.sent.Load() || netio.Now()-u.moved.Load() < int64(d)
+}
+
+// complete tells whether the whole body went to the server, waiting for the last
+// write where only that is missing.
+func (u *upload) complete() bool {
+	if !u.started {
+		return true
+	}
+	if u.read.Load() {
+		<-u.done
+	}
+	return u.sent.Load()
+}
+
+// stop ends the goroutine, and tells whether the client's connection is still
+// at the end of this request.
+func (u *upload) stop() bool {
+	if !u.started {
+		return !u.waiting
+	}
+	if !u.sent.Load() {
+		u.x.c.io.Abort()
+		_ = u.to.Close()
+	}
+	<-u.done
+	return u.sent.Load()
+}
