@@ -89,9 +89,9 @@ func (s *Server) failed(reason Reason, err error) error {
 // explain adds to a failed verification what can be done about it.
 func explain(err error) error {
 	if hint := mend(err); hint != "" {
-		return fmt.Errorf("%w (%s)", err, hint)
+		return fmt.Errorf("TLS handshake: %w (%s)", err, hint)
 	}
-	return err
+	return fmt.Errorf("TLS handshake: %w", err)
 }
 
 // dial opens the socket. The Conn that it returns knows where it leads and is
@@ -157,6 +157,9 @@ func (a *addresses) dial(limit time.Time) (net.Conn, int, error) {
 			a.good.Store(int32(at))
 			return sock, at, nil
 		}
+		if a.found {
+			err = fmt.Errorf("%s: %w", a.list[at], err)
+		}
 		errs = append(errs, err)
 		if !time.Now().Before(limit) {
 			break
@@ -169,13 +172,13 @@ func dialTCP(to netip.AddrPort, until time.Time) (net.Conn, error) {
 	d := net.Dialer{Deadline: until}
 	sock, err := d.DialTCP(context.Background(), "tcp", netip.AddrPort{}, to)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", to, cause(err))
+		return nil, cause(err)
 	}
 	return sock, nil
 }
 
-// cause strips what net.OpError says about addresses, which stands in front of
-// it already.
+// cause strips what net.OpError says about addresses, which ConnectError says
+// already.
 func cause(err error) error {
 	var op *net.OpError
 	if errors.As(err, &op) {

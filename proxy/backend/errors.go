@@ -63,7 +63,10 @@ type ConnectError struct {
 
 // Error names the server, its address, and what went wrong there.
 func (e *ConnectError) Error() string {
-	return fmt.Sprintf("server %s (%s): %s: %v", e.Server, e.Address, e.Reason, e.Err)
+	if e.Server == e.Address {
+		return fmt.Sprintf("server %s: %v", e.Server, e.Err)
+	}
+	return fmt.Sprintf("server %s (%s): %v", e.Server, e.Address, e.Err)
 }
 
 // Unwrap gives the cause.
@@ -72,7 +75,7 @@ func (e *ConnectError) Unwrap() error { return e.Err }
 // Timeout tells whether time ran out, as net.Error does.
 func (e *ConnectError) Timeout() bool { return e.Reason == Timeout }
 
-// ErrPin says that none of the keys the server showed is a pinned one.
+// ErrPin says that no key the server showed is a pinned one.
 var ErrPin = errors.New("its public key is not one of pin_sha256")
 
 // mend says what an operator can do about a failed verification, since the

@@ -76,8 +76,14 @@ func (p *pool) put(c *Conn, limit int) bool {
 
 // drop closes the idle connections that gone picks.
 func (p *pool) drop(gone func(*Conn) bool) {
+	for _, c := range p.remove(gone) {
+		_ = c.Close()
+	}
+}
+
+func (p *pool) remove(gone func(*Conn) bool) (out []*Conn) {
 	p.mu.Lock()
-	var out []*Conn
+	defer p.mu.Unlock()
 	kept := p.idle[:0]
 	for _, c := range p.idle {
 		if gone(c) {
@@ -88,10 +94,7 @@ func (p *pool) drop(gone func(*Conn) bool) {
 	}
 	clear(p.idle[len(kept):])
 	p.idle = kept
-	p.mu.Unlock()
-	for _, c := range out {
-		_ = c.Close()
-	}
+	return out
 }
 
 func (p *pool) nextSweep() int64 {

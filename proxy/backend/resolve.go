@@ -33,6 +33,8 @@ type addresses struct {
 	list []netip.AddrPort
 	// good is the index of the address that worked last.
 	good atomic.Int32
+	// found tells that they come from a lookup.
+	found bool
 	// err says why there are none.
 	err error
 }
@@ -65,7 +67,7 @@ func (s *Server) lookUp() {
 		}
 	case old == nil || !sameSet(old.list, list):
 		s.log.Info("server name has addresses", zap.Stringers("addresses", list))
-		s.move(&addresses{list: list})
+		s.move(&addresses{list: list, found: true})
 	}
 }
 

@@ -1,0 +1,128 @@
+package backend_test
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+
+	"doorward/proxy/backend"
+)
+
+func weighted(weights ...int) backend.Options {
+	o := at(nowhere(len(weights))...)
+	for i, w := range weights {
+		o.Servers[i].Weight = w
+	}
+	return o
+}
+
+func TestRoundRobinOrder(t *testing.T) {
+	for _, c := range []struct {
+		weights []int
+		want    string
+	}{
+		{[]int{1, 1, 1}, "123123123"},
+		{[]int{5, 1, 1}, "11213111121311"},
+		{[]int{2, 0, 4}, "313313313"},
+		{[]int{256, 128}, "121121121"},
+		{[]int{7}, "1111"},
+	} {
+		t.Run(fmt.Sprint(c.weights), func(t *testing.T) {
+			b := started(t, weighted(c.weights...))
+			got := ""
+			for range c.want {
+				s := claimed(t, b, nil)
+				got += s.Name()[1:]
+				s.Release()
+			}
+			if got != c.want {
+				t.Errorf("order %s, want %s", got, c.want)
+			}
+		})
+	}
+}
+
+func TestRoundRobinIsFair(t *testing.T) {
+	for _, weights := range [][]int{
+		{1, 1}, {3, 2, 1}, {100, 99, 1}, {256, 255, 253, 251, 1}, {0, 10, 20},
+	} {
+		t.Run(fmt.Sprint(weights), func(t *testing.T) {
+			sum := 0
+			for _, w := range weights {
+				sum += w
+			}
+			b := started(t, weighted(weights...))
+			var all sync.WaitGroup
+			for range 4 {
+				all.Go(func() {
+					for range 3 * sum {
+						claimed(t, b, nil).Release()
+					}
+				})
+			}
+			all.Wait()
+			for i, s := range b.Servers() {
+				if got, want := s.Counters().Claims, int64(12*weights[i]); got != want {
+					t.Errorf("weight %d of %d: %d of %d claims, want %d",
+						weights[i], sum, got, 12*sum, want)
+				}
+			}
+		})
+	}
+}
+
+// Weights whose schedule would be too long are rounded, but nobody starves.
+func TestRoundRobinRoundsLargeWeights(t *testing.T) {
+	weights := make([]int, 100)
+	for i := range weights {
+		weights[i] = 1_000_003 + i
+	}
+	weights[0] = 1
+	b := started(t, weighted(weights...))
+	const claims = 40_000
+	for range claims {
+		claimed(t, b, nil).Release()
+	}
+	for i, s := range b.Servers() {
+		got := s.Counters().Claims
+		if i == 0 && (got == 0 || got > 20) || i > 0 && (got < 380 || got > 420) {
+			t.Errorf("weight %d: %d of %d claims", weights[i], got, claims)
+		}
+	}
+}
+
+// What a full server cannot take is shared by all the others.
+func TestRoundRobinSharesTheOverflow(t *testing.T) {
+	o := weighted(1, 1, 1, 1)
+	o.Servers[1].MaxConnections = 1
+	b := started(t, o)
+	for range 3001 {
+		claimed(t, b, nil)
+	}
+	for i, s := range b.Servers() {
+		if got := s.Active(); i != 1 && (got < 700 || got > 1300) {
+			t.Errorf("%s took %d of 3000", s.Name(), got)
+		}
+	}
+}
+
+func TestRoundRobinGoesOnAfterReload(t *testing.T) {
+	b := started(t, weighted(1, 1))
+	got := ""
+	for range 6 {
+		s := claimed(t, b, nil)
+		got += s.Name()[1:]
+		s.Release()
+		next, err := backend.New(weighted(1, 1), b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		next.Start()
+		b.Retire(next)
+		b = next
+	}
+	b.Retire(nil)
+	if got != "121212" {
+		t.Errorf("order over reloads %s, want 121212", got)
+	}
+}
