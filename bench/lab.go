@@ -39,6 +39,7 @@ type setting struct {
 	Hosts       []string
 	Headers     map[string]string
 	Small       string
+	Splice      bool // for HAProxy
 }
 
 func openLab(o options) (*lab, error) {
@@ -126,7 +127,7 @@ func (l *lab) launch(ctx context.Context, p *proxy) error {
 	}
 	p.http, p.https = ports[0], ports[1]
 	s := l.setting
-	s.HTTP, s.HTTPS = p.http, p.https
+	s.HTTP, s.HTTPS, s.Splice = p.http, p.https, p.name == "haproxy-splice"
 	file, err := s.render(p.template)
 	if err != nil {
 		return err

@@ -47,7 +47,7 @@ func main() {
 	}
 	var o options
 	flag.StringVar(&o.rows, "rows", "", "rows to measure, with commas: "+strings.Join(rowNames(), ","))
-	flag.StringVar(&o.only, "only", "doorward,haproxy,nginx", "proxies to measure, with commas")
+	flag.StringVar(&o.only, "only", "doorward,haproxy,haproxy-splice,nginx", "proxies to measure, with commas")
 	flag.StringVar(&o.binary, "doorward", "bin/doorward", "the built `binary`")
 	flag.StringVar(&o.json, "json", "", "also write every sample to this `file`")
 	flag.IntVar(&o.rounds, "rounds", 5, "how often each proxy has its turn in a row")

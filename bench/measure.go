@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 )
 
@@ -30,11 +31,17 @@ func (s sample) perConnection() float64 { return float64(s.Held) / 1024 / float6
 // measure gives every proxy its turns in a row. Who begins a round changes, so
 // that a slow minute of the machine hits all alike.
 func (l *lab) measure(ctx context.Context, r row, o options, progress io.Writer) ([]sample, error) {
+	var proxies []*proxy
+	for _, p := range l.proxies {
+		if len(p.rows) == 0 || slices.Contains(p.rows, r.name) {
+			proxies = append(proxies, p)
+		}
+	}
 	turn := l.turn
 	if r.kind == "idle" {
 		turn = l.idleTurn
 	} else {
-		for _, p := range l.proxies {
+		for _, p := range proxies {
 			if _, err := l.apply(ctx, r, p, time.Second); err != nil {
 				return nil, fmt.Errorf("warm up %s: %w", p.name, err)
 			}
@@ -42,8 +49,8 @@ func (l *lab) measure(ctx context.Context, r row, o options, progress io.Writer)
 	}
 	var samples []sample
 	for round := range o.rounds {
-		for i := range l.proxies {
-			p := l.proxies[(i+round)%len(l.proxies)]
+		for i := range proxies {
+			p := proxies[(i+round)%len(proxies)]
 			s, err := turn(ctx, r, p, o.duration)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", p.name, err)
