@@ -17,7 +17,7 @@ func TestServerURL(t *testing.T) {
 		{"http://[::1]", "http", "[::1]:80", "[::1]"},
 		{"https://[2001:DB8:0::1]:8443", "https", "[2001:db8::1]:8443", "[2001:db8::1]:8443"},
 		{"http://[fe80::1%25eth0]:80", "http", "[fe80::1%eth0]:80", "[fe80::1%eth0]"},
-		{"http://docker_app-1.local.:8080", "http", "docker_app-1.local.:8080", "docker_app-1.local.:8080"},
+		{"http://app_1-x.local.:81", "http", "app_1-x.local.:81", "app_1-x.local.:81"},
 		{"unix:///run/app.sock", "http", "/run/app.sock", "localhost"},
 		{"unix+https:///run/app.sock", "https", "/run/app.sock", "localhost"},
 	} {

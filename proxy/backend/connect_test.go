@@ -40,24 +40,26 @@ func TestConnectReusesTheConnectionUsedLast(t *testing.T) {
 }
 
 func TestKeepClosesWhatItMayNotKeep(t *testing.T) {
-	none := func(*backend.Options) {}
 	for name, c := range map[string]struct {
-		change func(*backend.Options)
-		spoil  func(*backend.Conn)
-		want   int
+		keepAlive bool
+		idle      time.Duration
+		abort     bool
+		want      int
 	}{
-		"kept":                 {none, func(*backend.Conn) {}, 1},
-		"aborted":              {none, (*backend.Conn).Abort, 0},
-		"no keep-alive":        {func(o *backend.Options) { o.KeepAlive = false }, func(*backend.Conn) {}, 0},
-		"idle longer than may": {func(o *backend.Options) { o.Timeouts.Idle = 4 * time.Millisecond }, func(*backend.Conn) {}, 0},
+		"kept":               {true, time.Minute, false, 1},
+		"aborted":            {true, time.Minute, true, 0},
+		"no keep-alive":      {false, time.Minute, false, 0},
+		"longer than it may": {true, 4 * time.Millisecond, false, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := plain(t)
 			o := at(p.url())
-			c.change(&o)
+			o.KeepAlive, o.Timeouts.Idle = c.keepAlive, c.idle
 			s := started(t, o).Servers()[0]
 			conn := connect(t, s, false)
-			c.spoil(conn)
+			if c.abort {
+				conn.Abort()
+			}
 			s.Keep(conn)
 			if c.want == 0 && !within(5*time.Second, func() bool { return p.open.Load() == 0 }) {
 				t.Error("the server still sees the connection")
@@ -158,7 +160,11 @@ func TestConnectRefused(t *testing.T) {
 }
 
 // mute is a listener nobody accepts from: connections open, handshakes hang.
-func mute(t testing.TB) string { return listen(t, "tcp", "127.0.0.1:0").Addr().String() }
+func mute(t testing.TB) string {
+	l := listen(t, "tcp", "127.0.0.1:0")
+	t.Cleanup(func() { _ = l.Close() })
+	return l.Addr().String()
+}
 
 func TestConnectTimeoutCoversTheHandshake(t *testing.T) {
 	o := at("https://" + mute(t))

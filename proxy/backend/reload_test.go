@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -33,21 +34,23 @@ func TestReloadSharesUnchangedServers(t *testing.T) {
 		o.TLS = &backend.TLSOptions{Verify: true, CAFile: ca}
 		return o
 	}
+	none := func(*backend.Options) {}
+	both, first, second := [2]bool{true, true}, [2]bool{true, false}, [2]bool{false, true}
 	for name, c := range map[string]struct {
 		change func(o *backend.Options)
 		same   [2]bool
 	}{
-		"nothing":      {func(*backend.Options) {}, [2]bool{true, true}},
-		"spelling":     {func(o *backend.Options) { o.Servers[0].URL = "HTTP://192.0.2.1:80/" }, [2]bool{true, true}},
-		"weight":       {func(o *backend.Options) { o.Servers[0].Weight = 9 }, [2]bool{true, true}},
-		"limit":        {func(o *backend.Options) { o.Servers[0].MaxConnections = 9 }, [2]bool{true, true}},
-		"timeouts":     {func(o *backend.Options) { o.Timeouts.Connect = time.Second }, [2]bool{true, true}},
-		"order":        {func(o *backend.Options) { o.Servers[0], o.Servers[1] = o.Servers[1], o.Servers[0] }, [2]bool{true, true}},
-		"URL":          {func(o *backend.Options) { o.Servers[0].URL = "http://192.0.2.9" }, [2]bool{false, true}},
-		"name":         {func(o *backend.Options) { o.Servers[1].Name = "other" }, [2]bool{true, false}},
-		"keep-alive":   {func(o *backend.Options) { o.KeepAlive = false }, [2]bool{false, false}},
-		"TLS settings": {func(o *backend.Options) { o.TLS.ServerName = "x" }, [2]bool{true, false}},
-		"CA's content": {func(*backend.Options) { newAuthority(t).write(t, ca) }, [2]bool{true, false}},
+		"nothing":    {none, both},
+		"spelling":   {func(o *backend.Options) { o.Servers[0].URL = "HTTP://192.0.2.1:80/" }, both},
+		"weight":     {func(o *backend.Options) { o.Servers[0].Weight = 9 }, both},
+		"limit":      {func(o *backend.Options) { o.Servers[0].MaxConnections = 9 }, both},
+		"timeouts":   {func(o *backend.Options) { o.Timeouts.Connect = time.Second }, both},
+		"order":      {func(o *backend.Options) { slices.Reverse(o.Servers) }, both},
+		"URL":        {func(o *backend.Options) { o.Servers[0].URL = "http://192.0.2.9" }, second},
+		"name":       {func(o *backend.Options) { o.Servers[1].Name = "other" }, first},
+		"keep-alive": {func(o *backend.Options) { o.KeepAlive = false }, [2]bool{}},
+		"TLS":        {func(o *backend.Options) { o.TLS.ServerName = "x" }, first},
+		"CA file":    {func(*backend.Options) { newAuthority(t).write(t, ca) }, first},
 	} {
 		t.Run(name, func(t *testing.T) {
 			certs.write(t, ca)
@@ -118,11 +121,9 @@ func TestNewThatFailsDisturbsNothing(t *testing.T) {
 	if !errors.As(err, &joined) || len(joined.Unwrap()) != 2 {
 		t.Errorf("error %v, want both faults", err)
 	}
-	if dropped := at(p.url()); true {
-		dropped.Servers[0].MaxConnections = 1
-		if _, err := backend.New(dropped, b); err != nil {
-			t.Fatal(err)
-		}
+	o.Servers[0].MaxConnections = 1
+	if _, err := backend.New(o, b); err != nil {
+		t.Fatal(err)
 	}
 	if s.MaxConnections() != 0 || connect(t, s, false) != c {
 		t.Error("the running server was touched before Start")
