@@ -3,8 +3,8 @@ package route
 import (
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"slices"
-	"strings"
 )
 
 // RuleError is one fault in what Compile was given.
@@ -29,7 +29,8 @@ func (e *RuleError) Error() string {
 func (e *RuleError) Unwrap() error { return e.Err }
 
 // Compile makes a table of rules, which it does not keep. The error joins one
-// *RuleError for each fault.
+// *RuleError for each fault. Every exact host is tried on every expression for
+// hosts here, so that no request to it has to.
 func Compile(rules []Rule) (*Table, error) {
 	b := builder{
 		rules: make([]rule, len(rules)),
@@ -37,6 +38,7 @@ func Compile(rules []Rule) (*Table, error) {
 		wild:  make(map[string]*list),
 		named: make(map[string]*pattern),
 		any:   newList(),
+		seed:  maphash.MakeSeed(),
 	}
 	for i := range rules {
 		b.add(int32(i), &rules[i])
@@ -56,22 +58,26 @@ type builder struct {
 	named    map[string]*pattern
 	any      *list
 	errs     []error
+	// seed is for the marks of the rules.
+	seed maphash.Seed
 }
 
 func (b *builder) add(i int32, from *Rule) {
 	before := len(b.errs)
-	report := func(key, value string, err error) {
-		b.errs = append(b.errs, &RuleError{int(i), from.Name, key, value, err})
+	report := func(key string, entry any, err error) {
+		fault := &RuleError{int(i), from.Name, key, fmt.Sprint(entry), err}
+		b.errs = append(b.errs, fault)
 	}
 	u := &b.rules[i]
 	u.hosts = compileAll(from.Hosts, compileHost, "hosts", report)
 	u.paths = compileAll(from.Paths, compilePath, "paths", report)
 	u.methods = compileAll(from.Methods, compileMethod, "methods", report)
-	u.headers = compileMatchers(from.Headers, compileHeader, "headers", report)
-	u.query = compileMatchers(from.Query, compileMatcher, "query", report)
+	u.headers = compileAll(from.Headers, compileHeader, "headers", report)
+	u.query = compileAll(from.Query, compileMatcher, "query", report)
 	u.networks = from.Networks
 	u.onPath = from.Canonical || len(from.Paths) > 0
 	u.encodedSlashes = from.EncodedSlashes
+	u.marks = marks(b.seed, u.headers) | marks(b.seed, u.query)
 	u.open = len(from.Methods)+len(from.Headers)+len(from.Query) == 0 && from.Networks == nil
 	if len(b.errs) > before {
 		return
@@ -93,7 +99,7 @@ func (b *builder) list(h hostKey) *list {
 	case regexpHost:
 		p := b.named[h.text]
 		if p == nil {
-			p = &pattern{source: h.text, re: h.re, list: newList()}
+			p = &pattern{re: h.re, list: newList()}
 			b.named[h.text] = p
 			b.patterns = append(b.patterns, p)
 		}
@@ -107,11 +113,11 @@ func (b *builder) list(h hostKey) *list {
 
 func (b *builder) table() *Table {
 	t := &Table{
-		rules:    b.rules,
-		exact:    make(map[string]*group, len(b.exact)),
-		wild:     make(map[string]*group, len(b.wild)),
-		patterns: b.patterns,
-		anyHost:  b.any,
+		rules: b.rules,
+		exact: make(map[string]*group, len(b.exact)),
+		wild:  make(map[string]*group, len(b.wild)),
+		named: b.named,
+		any:   b.any,
 	}
 	t.other = b.group(nil, b.patterns)
 	for suffix, own := range b.wild {
@@ -156,9 +162,9 @@ func (b *builder) group(lists []*list, patterns []*pattern) group {
 }
 
 // compileAll compiles each entry and reports the faulty ones.
-func compileAll[T any](
-	entries []string, compile func(string) (T, error), key string,
-	report func(key, value string, err error),
+func compileAll[E, T any](
+	entries []E, compile func(E) (T, error), key string,
+	report func(key string, entry any, err error),
 ) []T {
 	var out []T
 	for _, entry := range entries {
@@ -168,22 +174,6 @@ func compileAll[T any](
 			continue
 		}
 		out = append(out, v)
-	}
-	return out
-}
-
-func compileMatchers(
-	entries []Matcher, compile func(Matcher) (matcher, error), key string,
-	report func(key, value string, err error),
-) []matcher {
-	var out []matcher
-	for _, entry := range entries {
-		m, err := compile(entry)
-		if err != nil {
-			report(key, strings.TrimSuffix(entry.Name+" = "+entry.Value, " = "), err)
-			continue
-		}
-		out = append(out, m)
 	}
 	return out
 }

@@ -25,9 +25,8 @@ type node struct {
 
 // pattern is a regular expression for hosts, shared by the rules that have it.
 type pattern struct {
-	source string
-	re     *regexp.Regexp
-	list   *list
+	re   *regexp.Regexp
+	list *list
 }
 
 func newList() *list { return &list{pathFrom: none} }

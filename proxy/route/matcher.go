@@ -3,6 +3,7 @@ package route
 import (
 	"bytes"
 	"errors"
+	"hash/maphash"
 	"regexp"
 	"strings"
 )
@@ -46,7 +47,34 @@ func compileRegexp(expr string) (*regexp.Regexp, error) {
 	return regexp.Compile(`\A(?:` + expr + `)\z`)
 }
 
-func (m *matcher) equal(o matcher) bool { return m.name == o.name && m.source == o.source }
+// marks returns one bit for each matcher of all, by its name and value.
+func marks(seed maphash.Seed, all []matcher) uint64 {
+	var bits uint64
+	for i := range all {
+		text := [2]string{all[i].name, all[i].source}
+		bits |= 1 << (maphash.Comparable(seed, text) % 64)
+	}
+	return bits
+}
+
+// covers reports whether whatever all of narrow match, all of wide match too.
+func covers(wide, narrow []matcher) bool {
+	for i := range wide {
+		if !wide[i].in(narrow) {
+			return false
+		}
+	}
+	return true
+}
+
+func (m *matcher) in(all []matcher) bool {
+	for i := range all {
+		if all[i].name == m.name && all[i].source == m.source {
+			return true
+		}
+	}
+	return false
+}
 
 func (m *matcher) matchesField(fields Fields) bool {
 	for n := 0; ; n++ {
@@ -60,22 +88,6 @@ func (m *matcher) matchesField(fields Fields) bool {
 	}
 }
 
-// matchesQuery looks through the parameters of query, which are what stands
-// between "&". Names and values are compared as a server will most likely read
-// them: percent-decoded, "+" as a space. Nothing is dropped for being malformed,
-// as net/url drops "a;b" and "%zz"; such text stands for itself.
-func (m *matcher) matchesQuery(query []byte) bool {
-	for more := true; more; {
-		var param []byte
-		param, query, more = bytes.Cut(query, []byte{'&'})
-		name, value, _ := bytes.Cut(param, []byte{'='})
-		if string(unescape(name)) == m.name && m.matches(unescape(value)) && len(param) > 0 {
-			return true
-		}
-	}
-	return false
-}
-
 func (m *matcher) matches(value []byte) bool {
 	switch {
 	case m.any:
@@ -87,24 +99,69 @@ func (m *matcher) matches(value []byte) bool {
 	}
 }
 
-// unescape decodes a name or value of a query. It allocates only when there is
-// something to decode.
+// matchesQuery looks through the parameters of query, which are what stands
+// between "&". Names and values are compared as a server will most likely read
+// them: percent-decoded, "+" as a space. Nothing is dropped for being malformed,
+// as net/url drops "a;b" and "%zz"; such text stands for itself.
+func (m *matcher) matchesQuery(query []byte) bool {
+	for more := true; more; {
+		var param []byte
+		param, query, more = bytes.Cut(query, []byte{'&'})
+		name, value, _ := bytes.Cut(param, []byte{'='})
+		if unescapesTo(name, m.name) && m.matchesParam(value) {
+			return true
+		}
+	}
+	return false
+}
+
+func (m *matcher) matchesParam(value []byte) bool {
+	switch {
+	case m.any:
+		return true
+	case m.re != nil:
+		return m.re.Match(unescape(value))
+	default:
+		return unescapesTo(value, m.source)
+	}
+}
+
+// unescapesTo reports whether want is what text, from a query, stands for.
+func unescapesTo(text []byte, want string) bool {
+	for i := range len(want) {
+		if len(text) == 0 {
+			return false
+		}
+		c, n := unescapeFirst(text)
+		if c != want[i] {
+			return false
+		}
+		text = text[n:]
+	}
+	return len(text) == 0
+}
+
+// unescape decodes text from a query. It allocates only when there is something
+// to decode.
 func unescape(text []byte) []byte {
 	if bytes.IndexByte(text, '%') < 0 && bytes.IndexByte(text, '+') < 0 {
 		return text
 	}
 	out := make([]byte, 0, len(text))
 	for len(text) > 0 {
-		c, n := text[0], 1
-		switch c {
-		case '+':
-			c = ' '
-		case '%':
-			if b, ok := unhex(text); ok {
-				c, n = b, 3
-			}
-		}
+		c, n := unescapeFirst(text)
 		out, text = append(out, c), text[n:]
 	}
 	return out
+}
+
+// unescapeFirst returns what the head of text stands for and how long that is.
+func unescapeFirst(text []byte) (c byte, n int) {
+	if text[0] == '+' {
+		return ' ', 1
+	}
+	if b, ok := unhex(text); ok {
+		return b, 3
+	}
+	return text[0], 1
 }

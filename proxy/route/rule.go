@@ -20,7 +20,8 @@ type Rule struct {
 	// Paths are prefixes on whole segments ("/admin" takes /admin, /admin/ and
 	// /admin/x, never /adminx; a slash at its end changes nothing), exact paths
 	// ("=/healthz"), and regular expressions of the whole canonical path
-	// ("~/users/[0-9]+").
+	// ("~/users/[0-9]+"). Compile makes the first two canonical; expressions
+	// must expect a canonical path, with its escapes ("~/a%20b").
 	Paths []string
 	// Methods are compared byte by byte, as RFC 9110 section 9.1 has it.
 	Methods []string
@@ -47,12 +48,8 @@ type Matcher struct {
 	Value string
 }
 
-// Fields gives access to the header fields of a request.
-type Fields interface {
-	// Field returns the value of the n-th field, counted from 0, whose name is
-	// name without regard to case. Name is given in lower case.
-	Field(name string, n int) (value []byte, ok bool)
-}
+// String returns the matcher as a line of the config file would show it.
+func (m Matcher) String() string { return m.Name + " = " + m.Value }
 
 // rule is a Rule ready to be asked.
 type rule struct {
@@ -66,6 +63,9 @@ type rule struct {
 	encodedSlashes bool
 	// open says that host and path are all the rule looks at.
 	open bool
+	// marks has one bit for each header and query matcher, by its text. What one
+	// rule demands, another can only demand too if it has the same bits.
+	marks uint64
 }
 
 // takesAll reports whether the rule takes every request of its hosts and leaves
@@ -130,41 +130,19 @@ func (u *rule) covers(v *rule) bool {
 	if u.open {
 		return true
 	}
+	if u.marks&^v.marks != 0 {
+		return false
+	}
 	if u.networks != nil && (v.networks == nil || !u.networks.Covers(v.networks)) {
 		return false
 	}
-	if len(u.methods) > 0 && (len(v.methods) == 0 || !subset(v.methods, u.methods)) {
+	if len(u.methods) > 0 && len(v.methods) == 0 {
 		return false
 	}
-	return subsetFunc(u.headers, v.headers) && subsetFunc(u.query, v.query)
-}
-
-func subset(small, big []string) bool {
-	return !slices.ContainsFunc(small, func(s string) bool { return !slices.Contains(big, s) })
-}
-
-func subsetFunc(small, big []matcher) bool {
-	return !slices.ContainsFunc(small, func(s matcher) bool {
-		return !slices.ContainsFunc(big, s.equal)
-	})
-}
-
-// Request is what a table looks at. Its slices are only read during Match, but
-// Result may alias Path and Scratch.
-type Request struct {
-	// Host is the canonical host (see CanonicalHost); empty when the request
-	// named none, which only rules without hosts take.
-	Host []byte
-	// Path is the path of the target as received, Query what follows the first
-	// "?", without it.
-	Path, Query []byte
-	Method      []byte
-	// Client is the address the request is attributed to.
-	Client netip.Addr
-	// Fields may be nil: no header fields.
-	Fields Fields
-	// Scratch is overwritten with the canonical path where one is made. With
-	// twice the length of Path as capacity, Match allocates nothing for the
-	// usual paths; nil is allowed.
-	Scratch []byte
+	for _, m := range v.methods {
+		if len(u.methods) > 0 && !slices.Contains(u.methods, m) {
+			return false
+		}
+	}
+	return covers(u.headers, v.headers) && covers(u.query, v.query)
 }

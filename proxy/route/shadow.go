@@ -56,13 +56,9 @@ func (t *Table) covering(h hostKey) []*list {
 	case wildHost:
 		return t.wild[h.text].lists
 	case regexpHost:
-		for _, p := range t.patterns {
-			if p.source == h.text {
-				return []*list{p.list, t.anyHost}
-			}
-		}
+		return []*list{t.named[h.text].list, t.any}
 	}
-	return []*list{t.anyHost}
+	return []*list{t.any}
 }
 
 // cover returns the first rule in lists before i that takes all of i's requests

@@ -33,9 +33,10 @@ type Table struct {
 	wild map[string]*group
 	// other is the group of hosts that neither map has.
 	other group
-	// patterns and anyHost are kept for Unreachable.
-	patterns []*pattern
-	anyHost  *list
+	// named holds the patterns by source, any the rules without hosts. Both are
+	// kept for Unreachable.
+	named map[string]*pattern
+	any   *list
 }
 
 // Result says what Match found.
