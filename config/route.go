@@ -35,6 +35,9 @@ type Route struct {
 	ReplacePrefix *ReplacePrefix `toml:"replace_prefix"`
 	// Protocols a connection may be upgraded to. An empty list: none.
 	Upgrades []string `toml:"upgrades" default:"websocket"`
+	// Hosts whose pages may open a WebSocket here: names, "*.example.com", or "same"
+	// for the request's own host. Others get 403. Not given: every page may.
+	Origins []string `toml:"origins"`
 	// What becomes of paths with an encoded slash (%2F) and the like: 400, or
 	// passed on as they are.
 	EncodedSlashes string `toml:"encoded_slashes" default:"reject" enum:"reject,pass"`
@@ -43,7 +46,7 @@ type Route struct {
 	// The largest request body. More: 413. 0: no limit.
 	BodyBytes Size `toml:"body_bytes" shows:"limits.body_bytes"`
 	// Status code = file: this route's pages. They win over [error_pages].
-	ErrorPages ErrorPages `toml:"error_pages"`
+	ErrorPages ErrorPages `toml:"error_pages" is:"path"`
 
 	_ struct{} `later:"public_paths,identity_headers,app"`
 }
@@ -56,8 +59,6 @@ type RouteTimeouts struct {
 	Server Duration `toml:"server" shows:"the backend's"`
 	// Silence in both directions after an upgrade.
 	Tunnel Duration `toml:"tunnel" shows:"the backend's"`
-	// Wait for a server that is at max_connections.
-	Queue Duration `toml:"queue" shows:"the backend's"`
 }
 
 // Redirect is an answer that sends the client elsewhere.

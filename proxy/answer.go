@@ -28,7 +28,7 @@ const (
 // appendAnswerHead writes the head of the server's answer as the client gets it.
 func (x *exchange) appendAnswerHead(b []byte, f framing) []byte {
 	b = appendStatusLine(b, x.resp.Status, x.resp.Reason)
-	ch := x.route.Answer
+	ch := x.changes()
 	var present uint64
 	for i := range x.resp.Fields {
 		h := &x.resp.Fields[i]

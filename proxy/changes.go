@@ -49,6 +49,20 @@ type line struct {
 // maxDefaults is how many defaults fit the bit set that tracks them.
 const maxDefaults = 64
 
+// AnswerChanges are the changes to answers on plain HTTP, at 0, and on HTTPS, at
+// 1.
+type AnswerChanges [2]*Changes
+
+// CompileAnswerChanges compiles lists for both.
+func CompileAnswerChanges(lists ...ChangeList) (a AnswerChanges, err error) {
+	for i := range a {
+		if a[i], err = CompileChanges(i == 1, lists...); err != nil {
+			return a, err
+		}
+	}
+	return a, nil
+}
+
 // CompileChanges joins lists in order: a later one wins over what an earlier one
 // did to the same name. Fields called Strict-Transport-Security are left out
 // unless secure (RFC 6797, section 7.2).

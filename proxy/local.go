@@ -11,10 +11,14 @@ import (
 
 // changes are those that the answer of this exchange gets.
 func (x *exchange) changes() *Changes {
+	all := &x.snap.Answers
 	if x.route != nil {
-		return x.route.Answer
+		all = &x.route.Answer
 	}
-	return x.snap.Answers
+	if x.scheme == "https" {
+		return all[1]
+	}
+	return all[0]
 }
 
 // local sends an answer of our own. A field given in extra is a whole line.

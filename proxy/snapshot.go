@@ -37,7 +37,7 @@ type Snapshot struct {
 	// dropped otherwise.
 	PassUnderscores bool
 	// Answers changes the answers that belong to no route.
-	Answers *Changes
+	Answers AnswerChanges
 	// Pages are the error pages that belong to no route.
 	Pages Pages
 
@@ -100,7 +100,8 @@ type Route struct {
 	// BodyBytes is the largest request body, 0 is any.
 	BodyBytes int64
 	// Request and Answer change header fields.
-	Request, Answer *Changes
+	Request *Changes
+	Answer  AnswerChanges
 	// Pages are this route's error pages.
 	Pages Pages
 

@@ -165,11 +165,12 @@ func acceptFor(key []byte) string {
 
 func (x *exchange) appendSwitch(b []byte) []byte {
 	b = appendStatusLine(b, x.resp.Status, x.resp.Reason)
+	ch := x.changes()
 	var present uint64
 	for i := range x.resp.Fields {
 		f := &x.resp.Fields[i]
 		if f.Kind.HopByHop() || f.Kind == h1.ContentLength ||
-			x.route.Answer.drops(f.Name, &present) {
+			ch.drops(f.Name, &present) {
 			continue
 		}
 		b = appendField(b, f)

@@ -1,0 +1,81 @@
+package app
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"doorward/config"
+	"doorward/proxy/backend"
+)
+
+// sortedBackends are the backends by name, so that errors come in one order.
+func sortedBackends(cfg *config.Config) []*config.Backend {
+	return slices.SortedFunc(maps.Values(cfg.Backends), func(a, b *config.Backend) int {
+		return cmp.Compare(a.Name, b.Name)
+	})
+}
+
+func (g *generation) buildBackends(previous *generation) error {
+	g.backends = map[string]*backend.Backend{}
+	var errs []error
+	for _, c := range sortedBackends(g.cfg) {
+		var old *backend.Backend
+		if previous != nil {
+			old = previous.backends[c.Name]
+		}
+		b, err := backend.New(g.backendOptions(c), old)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("backends.%s: %w", c.Name, err))
+			continue
+		}
+		g.backends[c.Name] = b
+	}
+	return errors.Join(errs...)
+}
+
+func (g *generation) backendOptions(c *config.Backend) backend.Options {
+	o := backend.Options{
+		Name: c.Name, Description: c.Description,
+		KeepAlive: c.ServerKeepAlive, Retries: c.Retries, Redispatch: c.Redispatch,
+		RetryOn: retryOn(c.RetryOn), Log: g.log,
+		Timeouts: backend.Timeouts{
+			Connect: time.Duration(c.Timeouts.Connect), Server: time.Duration(c.Timeouts.Server),
+			Queue: time.Duration(c.Timeouts.Queue), Tunnel: time.Duration(c.Timeouts.Tunnel),
+			Idle: time.Duration(g.cfg.Timeouts.ServerIdle),
+		},
+		TLS: &backend.TLSOptions{
+			Verify: c.TLS.Verify, CAFile: c.TLS.CAFile, Pins: c.TLS.PinSHA256,
+			ServerName: c.TLS.ServerName, Certificate: c.TLS.Certificate, Key: c.TLS.Key,
+		},
+	}
+	for _, s := range c.Servers {
+		o.Servers = append(o.Servers, backend.ServerOptions{
+			Name: s.Name, URL: s.URL, Weight: s.Weight, MaxConnections: int(s.MaxConnections),
+		})
+	}
+	return o
+}
+
+func retryOn(words []string) backend.RetryOn {
+	var r backend.RetryOn
+	for _, w := range words {
+		switch w {
+		case "connect":
+			r.Connect = true
+		case "empty-response":
+			r.EmptyResponse = true
+		case "response-timeout":
+			r.ResponseTimeout = true
+		default:
+			if code, err := strconv.Atoi(w); err == nil {
+				r = r.WithStatus(code)
+			}
+		}
+	}
+	return r
+}
