@@ -134,6 +134,7 @@ func (l *loader) file(path string, inFolder bool) bool {
 		}
 		return false
 	}
+	l.used[path] = true
 	key := content
 	if len(content.keys) == 0 {
 		beside := keyBeside(path)
@@ -145,7 +146,6 @@ func (l *loader) file(path string, inFolder bool) bool {
 			return true
 		}
 	}
-	l.used[path] = true
 	l.add(content, key)
 	return true
 }
