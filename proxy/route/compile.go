@@ -114,8 +114,8 @@ func (b *builder) list(h hostKey) *list {
 func (b *builder) table() *Table {
 	t := &Table{
 		rules: b.rules,
-		exact: make(map[string]*group, len(b.exact)),
-		wild:  make(map[string]*group, len(b.wild)),
+		exact: newHosts(len(b.exact)),
+		wild:  newHosts(len(b.wild)),
 		named: b.named,
 		any:   b.any,
 	}
@@ -123,7 +123,7 @@ func (b *builder) table() *Table {
 	for suffix, own := range b.wild {
 		g := b.group([]*list{own}, b.patterns)
 		g.named = true
-		t.wild[suffix] = &g
+		t.wild.add(suffix, g)
 	}
 	for host, own := range b.exact {
 		lists := []*list{own}
@@ -138,7 +138,7 @@ func (b *builder) table() *Table {
 		}
 		g := b.group(lists, nil)
 		g.named = true
-		t.exact[host] = &g
+		t.exact.add(host, g)
 	}
 	return t
 }

@@ -52,9 +52,11 @@ func (t *Table) shadowOf(i int32) int32 {
 func (t *Table) covering(h hostKey) []*list {
 	switch h.kind {
 	case exactHost:
-		return t.exact[h.text].lists
+		g, _ := t.exact.find([]byte(h.text))
+		return g.lists
 	case wildHost:
-		return t.wild[h.text].lists
+		g, _ := t.wild.find([]byte(h.text))
+		return g.lists
 	case regexpHost:
 		return []*list{t.named[h.text].list, t.any}
 	}

@@ -28,10 +28,10 @@ const none = 1<<31 - 1
 // use. Make one with Compile.
 type Table struct {
 	rules []rule
-	exact map[string]*group
+	exact hosts
 	// wild holds the groups of wildcards under what follows "*.".
-	wild map[string]*group
-	// other is the group of hosts that neither map has.
+	wild hosts
+	// other is the group of hosts that neither of them has.
 	other group
 	// named holds the patterns by source, any the rules without hosts. Both are
 	// kept for Unreachable.
@@ -73,9 +73,9 @@ type group struct {
 
 // Match returns the first rule that takes r.
 func (t *Table) Match(r *Request) Result {
-	g := t.group(r.Host)
-	if g.sole != none {
-		return Result{Rule: int(g.sole), Path: r.Path, Known: true}
+	g, sole := t.find(r.Host)
+	if sole != none {
+		return Result{Rule: int(sole), Path: r.Path, Known: true}
 	}
 	s := search{rules: t.rules, r: r, lists: g.lists, pathFrom: g.pathFrom}
 	if len(g.patterns) == 0 {
@@ -96,7 +96,7 @@ func (t *Table) Match(r *Request) Result {
 // wildcard or by regular expression. A rule without hosts takes all of them but
 // names none. Ask this before sending anybody to a host that a request brought.
 func (t *Table) Names(host []byte) bool {
-	g := t.group(host)
+	g, _ := t.find(host)
 	if g.named {
 		return true
 	}
@@ -108,16 +108,15 @@ func (t *Table) Names(host []byte) bool {
 	return false
 }
 
-func (t *Table) group(host []byte) *group {
-	if g, ok := t.exact[string(host)]; ok {
-		return g
+// find returns the group of host and the group's sole.
+func (t *Table) find(host []byte) (*group, int32) {
+	if g, sole := t.exact.find(host); g != nil {
+		return g, sole
 	}
-	if len(t.wild) > 0 {
-		if g, ok := t.wild[string(afterLabel(host))]; ok {
-			return g
-		}
+	if g, sole := t.wild.find(afterLabel(host)); g != nil {
+		return g, sole
 	}
-	return &t.other
+	return &t.other, t.other.sole
 }
 
 // afterLabel returns what follows the first label of host and its dot.
