@@ -7,10 +7,12 @@ import (
 	"unsafe"
 )
 
-// ask is the state of one Ask or Wait. The two functions are made once per
-// connection, so that handing them to the poller allocates nothing.
+// ask is the state of one call that works on the descriptor itself. The
+// functions are made once per connection, so that handing them over allocates
+// nothing.
 type ask struct {
-	step, wait func(fd uintptr) bool
+	step, wait    func(fd uintptr) bool
+	look, instant func(fd uintptr)
 
 	out   []byte
 	in    []byte
@@ -20,9 +22,13 @@ type ask struct {
 	err   error
 	peek  bool
 	asked bool
+	quiet bool
 }
 
-func (a *ask) init(c *Conn) { a.step, a.wait = c.askStep, c.waitStep }
+func (a *ask) init(c *Conn) {
+	a.step, a.wait = c.askStep, c.waitStep
+	a.look, a.instant = c.lookStep, c.instantStep
+}
 
 // Ask writes out and reads the first bytes of the answer into in, which may not
 // be empty. With peek set the connection is first looked at: closed, or with
@@ -124,14 +130,41 @@ func (a *ask) read(fd uintptr) bool {
 	}
 }
 
-// Quiet tells whether an idle connection is still open with nothing to read.
+// Quiet tells whether an idle connection is still open with nothing to read. On
+// TLS that includes what was read from the socket and not yet asked for.
 func (c *Conn) Quiet() bool {
+	if c.tls != nil {
+		return c.quietTLS()
+	}
 	if c.raw == nil {
 		return true
 	}
-	ok := false
-	err := c.raw.Control(func(fd uintptr) { ok = quiet(fd) })
-	return err == nil && ok
+	c.ask.quiet = false
+	err := c.raw.Control(c.ask.look)
+	return err == nil && c.ask.quiet
+}
+
+func (c *Conn) lookStep(fd uintptr) { c.ask.quiet = quiet(fd) }
+
+// readInstant reads what the socket holds, or gives errNothing.
+func (c *Conn) readInstant(p []byte) (int, error) {
+	if c.raw == nil {
+		return 0, errNothing
+	}
+	a := &c.ask
+	a.in, a.n, a.err = p, 0, nil
+	err := c.raw.Control(a.instant)
+	a.in = nil
+	if err != nil {
+		return 0, err
+	}
+	return a.n, a.err
+}
+
+func (c *Conn) instantStep(fd uintptr) {
+	if !c.ask.read(fd) {
+		c.ask.err = errNothing
+	}
 }
 
 func quiet(fd uintptr) bool {

@@ -14,7 +14,10 @@ func (c *Conn) Ask(out, in []byte, peek bool) (wrote, n int, err error) {
 
 // Quiet tells whether an idle connection is still open with nothing to read;
 // without a way to look, it is believed to be.
-func (c *Conn) Quiet() bool { return true }
+func (c *Conn) Quiet() bool { return c.tls == nil || c.quietTLS() }
+
+// readInstant cannot look at the socket here.
+func (c *Conn) readInstant([]byte) (int, error) { return 0, errNothing }
 
 // ReadLazy reads into the buffer that get gives; here the connection holds it
 // while it waits.

@@ -79,6 +79,7 @@ type Conn struct {
 	aborted    atomic.Bool
 	leaving    atomic.Bool
 	one        [1]byte
+	instant    bool // the TLS layer may not wait for the socket
 }
 
 // New makes a Conn of a connected socket. Anything that is a net.Conn will do;
@@ -307,7 +308,12 @@ func TooSlow(n int, took int64) bool {
 // under is the socket as crypto/tls sees it: reads and writes with our limits.
 type under struct{ c *Conn }
 
-func (u under) Read(p []byte) (int, error) { return u.c.readSocket(p) }
+func (u under) Read(p []byte) (int, error) {
+	if u.c.instant {
+		return u.c.readInstant(p)
+	}
+	return u.c.readSocket(p)
+}
 
 func (u under) Write(p []byte) (int, error) {
 	if u.c.cork != nil {
