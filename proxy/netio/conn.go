@@ -13,6 +13,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -71,8 +72,10 @@ type Conn struct {
 	raw  syscall.RawConn
 	tls  *tls.Conn
 	pre  []byte
-	cork *gather
 	ask  ask
+
+	corkMu sync.Mutex
+	cork   *gather
 
 	readArmed  int64
 	writeArmed int64
@@ -315,12 +318,7 @@ func (u under) Read(p []byte) (int, error) {
 	return u.c.readSocket(p)
 }
 
-func (u under) Write(p []byte) (int, error) {
-	if u.c.cork != nil {
-		return u.c.cork.add(u.c, p)
-	}
-	return u.c.writeSocket(p)
-}
+func (u under) Write(p []byte) (int, error) { return u.c.writeUnder(p) }
 
 func (u under) Close() error         { return u.c.sock.Close() }
 func (u under) LocalAddr() net.Addr  { return u.c.sock.LocalAddr() }

@@ -39,13 +39,35 @@ func (g *gather) flush(c *Conn) error {
 
 func (c *Conn) writeGathered(p []byte) (int, error) {
 	g := gathers.Get().(*gather)
+	c.corkMu.Lock()
 	c.cork = g
+	c.corkMu.Unlock()
 	n, err := c.tls.Write(p)
-	c.cork = nil
-	if ferr := g.flush(c); err == nil {
+	if ferr := c.uncork(); err == nil {
 		err = ferr
 	}
 	g.buf = g.buf[:0]
 	gathers.Put(g)
 	return n, err
+}
+
+// uncork writes what is gathered, before anything that comes after it.
+func (c *Conn) uncork() error {
+	c.corkMu.Lock()
+	defer c.corkMu.Unlock()
+	g := c.cork
+	c.cork = nil
+	return g.flush(c)
+}
+
+// writeUnder takes what the TLS layer writes. That is not the writer alone: the
+// reader answers alerts and key updates by itself, at any time.
+func (c *Conn) writeUnder(p []byte) (int, error) {
+	c.corkMu.Lock()
+	if c.cork == nil {
+		c.corkMu.Unlock()
+		return c.writeSocket(p)
+	}
+	defer c.corkMu.Unlock()
+	return c.cork.add(c, p)
 }
