@@ -46,7 +46,7 @@ type Config struct {
 	Headers Headers `toml:"headers"`
 	// Status code = file: what clients see in place of Doorward's own short pages,
 	// for example 503 = "pages/503.html". A route's own error_pages win.
-	ErrorPages ErrorPages `toml:"error_pages"`
+	ErrorPages ErrorPages `toml:"error_pages" is:"path"`
 	// Named sets of networks, usable by name wherever networks stand.
 	Networks map[string]NetworkSet `toml:"networks"`
 	// What happens to a request. The first route that matches, in file order, wins.

@@ -87,8 +87,9 @@ func (d *decoder) table(v reflect.Value, p place) bool {
 	return true
 }
 
-// unknown reports a key that the struct does not have.
+// unknown reports a key that the struct does not have, where the key stands.
 func (d *decoder) unknown(t reflect.Type, name string, at place) {
+	at.given = false
 	if slices.Contains(laterKeys(t), name) {
 		d.errorf(at, "", "is not available in this version of Doorward")
 		return
@@ -166,7 +167,8 @@ func (d *decoder) integer(v reflect.Value, p place) bool {
 
 // text decodes a string, or a number, into a type that reads text.
 func (d *decoder) text(target encoding.TextUnmarshaler, p place) bool {
-	if p.node.kind != integerKind && !d.want(p, stringKind) {
+	if k := p.node.kind; k != integerKind && k != stringKind {
+		d.errorf(p, "", "must be %v or %v, not %v", stringKind, integerKind, k)
 		return false
 	}
 	err := target.UnmarshalText([]byte(p.node.text))
@@ -196,8 +198,9 @@ func (d *decoder) oneOf(tag reflect.StructTag, p place) bool {
 		d.errorf(p, "", "%s is not available in this version of Doorward", p.shown())
 		return false
 	}
-	hint := didYouMean(p.node.text, words)
+	hint := ""
 	if p.node.kind == stringKind {
+		hint = didYouMean(p.node.text, words)
 		for i, w := range words {
 			words[i] = strconv.Quote(w)
 		}

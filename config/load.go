@@ -105,7 +105,8 @@ func (l *loader) matches(p place, item *node, main *source) []string {
 		return nil
 	}
 	return slices.DeleteFunc(names, func(name string) bool {
-		return slices.ContainsFunc(l.sources, func(s *source) bool { return sameFile(s.name, name) })
+		read := func(s *source) bool { return sameFile(s.name, name) }
+		return slices.ContainsFunc(l.sources, read)
 	})
 }
 

@@ -39,7 +39,7 @@ func (v *validator) networkSets() {
 		p = p.key("addresses")
 		set := v.cfg.Networks[name]
 		for i, entry := range set.Addresses.Entries {
-			if _, isSet := v.cfg.Networks[entry]; isSet {
+			if _, isSet := v.cfg.Networks[entry]; isSet && !isNetwork(entry) {
 				v.errorf(p.item(i), "", "%s is a set; a set holds only networks and addresses",
 					p.item(i).shown())
 			} else if prefix, ok := v.prefix(entry, p.item(i)); ok {
@@ -54,7 +54,7 @@ func (v *validator) networkSets() {
 // networks resolves a list outside of [networks].
 func (v *validator) networks(n *Networks, p place) {
 	for i, entry := range n.Entries {
-		if set, ok := v.cfg.Networks[entry]; ok {
+		if set, ok := v.cfg.Networks[entry]; ok && !isNetwork(entry) {
 			n.Prefixes = append(n.Prefixes, set.Addresses.Prefixes...)
 		} else if prefix, ok := v.prefix(entry, p.item(i)); ok {
 			n.Prefixes = append(n.Prefixes, prefix)

@@ -49,6 +49,16 @@ type Route struct {
 	ErrorPages ErrorPages `toml:"error_pages" is:"path"`
 
 	_ struct{} `later:"public_paths,identity_headers,app"`
+
+	where Diagnostic
+}
+
+// Warning returns a warning about the route, at its place in the file, for what
+// only the whole routing table shows.
+func (r *Route) Warning(message string) Diagnostic {
+	d := r.where
+	d.Message, d.Severity = message, Warning
+	return d
 }
 
 // RouteTimeouts override those of the backend. Zero: not given.
@@ -90,7 +100,7 @@ type ReplacePrefix struct {
 	To string `toml:"to"`
 }
 
-// Access says who may pass a route. The zero value lets everybody pass.
+// Access says who may pass a route. Without networks everybody passes.
 type Access struct {
 	// Networks the client must be in. Not given: everybody passes.
 	Networks Networks `toml:"networks"`

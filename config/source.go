@@ -61,6 +61,15 @@ func (p position) String() string {
 	return fmt.Sprintf("%s:%d:%d", p.file.name, line, column)
 }
 
+// at returns the diagnostic with its place.
+func (d Diagnostic) at(p position) Diagnostic {
+	if p.file != nil {
+		d.File = p.file.name
+	}
+	d.Line, d.Column = p.lineColumn()
+	return d
+}
+
 // lineStarts returns the offset of every line.
 func (s *source) lineStarts() []int {
 	if s.starts == nil {

@@ -82,7 +82,9 @@ func parse(src *source, r *report) (root *node, ok bool) {
 	// word.
 	var all map[string]any
 	if err := toml.Unmarshal(src.data, &all); err != nil {
-		r.add(src.errorPosition(err), Diagnostic{Message: syntaxMessage(err)})
+		at := src.errorPosition(err)
+		r.add(at, Diagnostic{Message: syntaxMessage(err)})
+		r.syntax = append(r.syntax, at)
 		return b.root, false
 	}
 	return b.root, true
@@ -195,7 +197,8 @@ func (b *builder) enter(at place, p part) (place, bool) {
 // open goes to the table that [key] names.
 func (b *builder) open(at place, p part) (place, bool) {
 	next := at.key(p.name)
-	if next.given && (next.node.kind != tableKind || next.node.sealed || next.node.value.file != nil) {
+	twice := next.node.kind != tableKind || next.node.sealed || next.node.value.file != nil
+	if next.given && twice {
 		b.fail(p.at, next, "is given twice, first in %s", b.line(next))
 		return next, false
 	}

@@ -3,7 +3,6 @@ package config
 import (
 	"errors"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -89,10 +88,12 @@ func (v *validator) matchers(m map[string]string, p place) {
 
 // duplicates warns about entries of a list that are there twice.
 func (v *validator) duplicates(list []string, p place) {
+	seen := make(map[string]bool, len(list))
 	for i, entry := range list {
-		if slices.Index(list, entry) < i {
+		if seen[entry] {
 			v.warnf(p.item(i), "%s is in the list twice", p.item(i).shown())
 		}
+		seen[entry] = true
 	}
 }
 
@@ -114,5 +115,7 @@ func isToken(text string) bool {
 // hasControl reports whether text has a character that no field value may have
 // (RFC 9110 section 5.5).
 func hasControl(text string) bool {
-	return strings.ContainsFunc(text, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f })
+	return strings.ContainsFunc(text, func(r rune) bool {
+		return r < ' ' && r != '\t' || r == 0x7f
+	})
 }

@@ -10,9 +10,11 @@ func (v *validator) backends() {
 	used := make(map[string]bool)
 	for i := range v.cfg.Routes {
 		name := v.cfg.Routes[i].Backend
+		if v.cfg.Backends[name] == nil {
+			// A misspelt name is an error of the route; its backend is not idle.
+			name = nearest(name, sortedKeys(v.cfg.Backends))
+		}
 		used[name] = true
-		// A misspelt name is an error of the route; its backend is not idle.
-		used[nearest(name, sortedKeys(v.cfg.Backends))] = true
 	}
 	for _, name := range sortedKeys(v.cfg.Backends) {
 		b, p := v.cfg.Backends[name], at.key(name)
@@ -20,7 +22,7 @@ func (v *validator) backends() {
 		if !isBackendName(name) {
 			v.errorf(p, "letters, digits and - _ . :", "cannot be the name of a backend")
 		}
-		if !used[name] {
+		if !used[name] && !v.failed["route"] {
 			v.warnf(p, "no route uses this backend")
 		}
 		v.inherit(&b.Timeouts)
@@ -56,8 +58,9 @@ func (v *validator) backendTLS(b *Backend, p place) {
 	if !p.given || p.node.kind != tableKind {
 		return
 	}
-	plain := func(s Server) bool { return s.Network != "" && !s.TLS }
-	if len(b.Servers) > 0 && !slices.ContainsFunc(b.Servers, func(s Server) bool { return !plain(s) }) {
+	// A server without an address has an error of its own.
+	mayUse := func(s Server) bool { return s.TLS || s.Network == "" }
+	if len(b.Servers) > 0 && !slices.ContainsFunc(b.Servers, mayUse) {
 		v.warnf(p, "no server of this backend has an https:// URL")
 	}
 	switch {

@@ -19,16 +19,19 @@ func (v *validator) pathPattern(pattern string, p place) {
 			"%s: a prefix covers everything below it", p.shown())
 		return
 	}
-	v.path(path, p)
+	v.pathAfter(pattern[:len(pattern)-len(path)], path, p)
 }
 
 // path checks that a path has the one spelling in which requests are compared:
 // anything else would never match.
-func (v *validator) path(path string, p place) {
+func (v *validator) path(path string, p place) { v.pathAfter("", path, p) }
+
+// pathAfter is path for one that stands behind a mark.
+func (v *validator) pathAfter(mark, path string, p place) {
 	segments := strings.Split(path, "/")
 	switch {
 	case !strings.HasPrefix(path, "/"):
-		v.errorf(p, p.hintf("did you mean %q?", "/"+path), "%s does not begin with /", p.shown())
+		v.errorf(p, p.hintf("did you mean %q?", mark+"/"+path), "%s does not begin with /", p.shown())
 		return
 	case strings.ContainsAny(path, "?#"):
 		v.errorf(p, "", "%s has a query or a fragment, which is not part of a path", p.shown())
@@ -52,7 +55,7 @@ func (v *validator) path(path string, p place) {
 	case !ok:
 		v.errorf(p, "", "%s has an escape that no path of a route can have", p.shown())
 	case spelling != path:
-		v.errorf(p, p.hintf("write %q", spelling), "%s is not in its canonical form", p.shown())
+		v.errorf(p, p.hintf("write %q", mark+spelling), "%s is not in its canonical form", p.shown())
 	}
 }
 

@@ -22,6 +22,7 @@ func (v *validator) routes() {
 		v.errorPages(r.ErrorPages, p.key("error_pages"))
 		v.networks(&r.Networks, p.key("networks"))
 		v.networks(&r.Access.Networks, p.key("access").key("networks"))
+		r.where = Diagnostic{Key: p.path}.at(p.position())
 		v.nobody(r.Networks, p.key("networks"))
 		v.nobody(r.Access.Networks, p.key("access").key("networks"))
 		if !p.key("body_bytes").given {
@@ -58,7 +59,7 @@ func defaultName(r *Route) string {
 		name = r.Hosts[0]
 	}
 	if len(r.Paths) > 0 && r.Paths[0] != "/" {
-		name += r.Paths[0]
+		name += strings.TrimPrefix(r.Paths[0], "=")
 	}
 	return strings.Map(func(r rune) rune {
 		if notInName(r) {
@@ -99,10 +100,9 @@ func (v *validator) matches(r *Route, p place) {
 	}
 	v.sameName(sortedKeys(r.Headers.Match), p.key("headers"))
 	v.matchers(r.Query, p.key("query"))
-	for key, list := range map[string]int{
-		"hosts": len(r.Hosts), "paths": len(r.Paths), "methods": len(r.Methods),
-	} {
-		if at := p.key(key); at.given && list == 0 && at.node.kind == listKind {
+	for _, key := range []string{"hosts", "paths", "methods"} {
+		at := p.key(key)
+		if at.given && at.node.kind == listKind && len(at.node.items) == 0 {
 			v.errorf(at, "without the key the route takes all", "is empty")
 		}
 	}
@@ -133,8 +133,8 @@ func (v *validator) action(r *Route, p place) {
 	case len(given) == 0:
 		v.missingf(p, "", "needs one of backend, redirect, respond")
 	case len(given) > 1:
-		v.errorf(p.key(given[1]), "", "a route has one of backend, redirect, respond; %s is given too",
-			given[0])
+		v.errorf(p.key(given[1]), "", "%s is given too, and a route has one of backend, "+
+			"redirect, respond", given[0])
 	case given[0] == "backend" && v.cfg.Backends[r.Backend] == nil:
 		at := p.key("backend")
 		v.errorf(at, didYouMean(r.Backend, sortedKeys(v.cfg.Backends)),
@@ -178,16 +178,16 @@ func (v *validator) respond(r *Respond, p place) {
 	case bodyless && (r.Body != "" || r.File != ""):
 		v.errorf(p.key("status"), "", "an answer with status %d has no body", r.Status)
 	}
-	if r.ContentType != "" {
+	if at := p.key("content_type"); r.ContentType != "" {
 		if _, _, err := mime.ParseMediaType(r.ContentType); err != nil || hasControl(r.ContentType) {
-			v.errorf(p.key("content_type"), "", "%s is not a media type", p.key("content_type").shown())
+			v.errorf(at, "", "%s is not a media type", at.shown())
 		}
 	}
 }
 
 // rewrite checks the keys that only matter on the way to a backend.
 func (v *validator) rewrite(r *Route, p place) {
-	for _, key := range []string{"strip_prefix", "replace_prefix", "upgrades", "timeouts"} {
+	for _, key := range []string{"strip_prefix", "replace_prefix", "upgrades", "origins", "timeouts"} {
 		if p.key(key).given && !p.key("backend").given {
 			v.missingf(p.key(key), "", "has no effect without a backend")
 		}
@@ -200,14 +200,28 @@ func (v *validator) rewrite(r *Route, p place) {
 	}
 	if r.ReplacePrefix != nil {
 		at := p.key("replace_prefix")
-		v.path(r.ReplacePrefix.From, at.key("from"))
-		v.path(r.ReplacePrefix.To, at.key("to"))
+		if !at.key("from").given || !at.key("to").given {
+			v.missingf(at, "", "needs from and to")
+		} else {
+			v.path(r.ReplacePrefix.From, at.key("from"))
+			v.path(r.ReplacePrefix.To, at.key("to"))
+		}
+	}
+	v.upgrades(r, p)
+}
+
+// upgrades checks what a connection may become, and who may ask for it.
+func (v *validator) upgrades(r *Route, p place) {
+	for i, origin := range r.Origins {
+		if origin != "same" {
+			v.hostPattern(origin, p.key("origins").item(i), false)
+		}
 	}
 	for i, protocol := range r.Upgrades {
 		at := p.key("upgrades").item(i)
 		switch {
 		case strings.EqualFold(protocol, "h2c") || strings.EqualFold(protocol, "h2"):
-			v.errorf(at, "", "HTTP/2 inside of an upgrade would pass all rules by")
+			v.errorf(at, "", "HTTP/2 inside of an upgrade would bypass every rule")
 		case !isToken(strings.ReplaceAll(protocol, "/", "")):
 			v.errorf(at, "", "%s is not the name of a protocol", at.shown())
 		}

@@ -75,7 +75,8 @@ func (v *validator) serverURL(s *Server, p place) {
 	scheme, rest, ok := strings.Cut(s.URL, "://")
 	switch {
 	case strings.Contains(s.URL, "@"):
-		v.errorf(p, "set Authorization in headers.request", "a server's URL has no user and password")
+		v.errorf(p, "set Authorization in headers.request",
+			"a server's URL has no user and password")
 	case !ok:
 		v.errorf(p, p.hintf("did you mean %q?", "http://"+s.URL), "%s is not a URL", p.shown())
 	case scheme == "h2c":

@@ -19,8 +19,8 @@ func (v *validator) tls() {
 
 func (v *validator) limits() {
 	l := &v.cfg.Limits
-	if l.TargetBytes > l.HeadBytes {
-		v.errorf(v.root.key("limits").key("target_bytes"), "",
-			"%v is more than the whole head may have, %v", l.TargetBytes, l.HeadBytes)
+	p := v.root.key("limits")
+	if l.TargetBytes > l.HeadBytes && !v.failed[p.key("head_bytes").path] {
+		v.errorf(p.key("target_bytes"), "", "%v is more than the whole head may have, %v", l.TargetBytes, l.HeadBytes)
 	}
 }
