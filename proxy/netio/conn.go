@@ -161,6 +161,7 @@ func (c *Conn) CloseWrite() error {
 // does not have to wait.
 func (c *Conn) Close() error {
 	if c.tls != nil {
+		c.leaving.Store(true)
 		return c.tls.Close()
 	}
 	return c.sock.Close()
@@ -263,7 +264,7 @@ func (c *Conn) setRead(limit int64) {
 
 func (c *Conn) writeSocket(p []byte) (int, error) {
 	start := int64(0)
-	if c.WriteIdle > 0 {
+	if c.WriteIdle > 0 && !c.leaving.Load() {
 		start = Now()
 		if limit := start + int64(c.WriteIdle); c.writeArmed == 0 || c.writeArmed > limit {
 			c.setWrite(limit)
@@ -328,11 +329,20 @@ func (u under) RemoteAddr() net.Addr { return u.c.sock.RemoteAddr() }
 func (u under) SetDeadline(time.Time) error     { return nil }
 func (u under) SetReadDeadline(time.Time) error { return nil }
 
-// SetWriteDeadline is only called by crypto/tls when it is about to say goodbye,
-// which must not wait for a peer that does not read.
+// SetWriteDeadline is only called by crypto/tls when it is about to say goodbye.
+// In Close that must not wait for a peer that does not read; in CloseWrite it is
+// a write like any other.
 func (u under) SetWriteDeadline(t time.Time) error {
-	u.c.leaving.Store(true)
+	if !u.c.leaving.Load() {
+		return nil
+	}
+	if limit := time.Now().Add(goodbye); t.After(limit) {
+		t = limit
+	}
 	return u.c.sock.SetWriteDeadline(t)
 }
+
+// goodbye is how long Close may wait for the peer to make room.
+const goodbye = 50 * time.Millisecond
 
 var _ io.ReadWriteCloser = (*Conn)(nil)

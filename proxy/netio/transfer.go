@@ -38,7 +38,7 @@ func Transfer(to, from *Conn, n int64) (moved int64, reading bool, err error) {
 		moved += k
 		switch {
 		case err != nil:
-			return moved, w.blames(err), w.reason(err)
+			return moved, w.blames(err), from.reason(err)
 		case k < step:
 			return moved, true, io.ErrUnexpectedEOF
 		}
@@ -68,9 +68,9 @@ const watchShare = 4
 
 func watch(to, from *Conn) *watcher {
 	w := &watcher{to: to, from: from}
-	to.writeArmed, from.readArmed = 0, 0
+	to.writeArmed = 0
 	_ = to.sock.SetWriteDeadline(time.Time{})
-	_ = from.sock.SetReadDeadline(time.Time{})
+	from.setRead(0)
 	limit := to.WriteIdle
 	if limit == 0 || from.ReadIdle > 0 && from.ReadIdle < limit {
 		limit = from.ReadIdle
@@ -140,9 +140,13 @@ func (w *watcher) blames(err error) bool {
 	return errors.As(err, &op) && op.Op == "read"
 }
 
-func (w *watcher) reason(err error) error {
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return ErrTimeout
+// reason tells what a fired deadline of a transfer means.
+func (c *Conn) reason(err error) error {
+	switch {
+	case !errors.Is(err, os.ErrDeadlineExceeded):
+		return err
+	case c.aborted.Load():
+		return ErrAborted
 	}
-	return err
+	return ErrTimeout
 }
