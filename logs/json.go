@@ -42,12 +42,14 @@ type jsonLine struct {
 	fields  []zapcore.Field // the one that calls MarshalLogObject
 	record  *access.Record
 	scratch []byte
+	ciphers map[uint16]string // crypto/tls builds its list anew for every name
 }
 
 func newJSON() encoder {
-	j := &jsonLine{encoder: zapcore.NewJSONEncoder(zapcore.EncoderConfig{
+	j := &jsonLine{ciphers: map[uint16]string{}}
+	j.encoder = zapcore.NewJSONEncoder(zapcore.EncoderConfig{
 		MessageKey: "msg", SkipLineEnding: true, EncodeTime: timeEncoder(utcMicros),
-	})}
+	})
 	j.fields = []zapcore.Field{zap.Inline(j)}
 	return j
 }
@@ -99,7 +101,7 @@ func (j *jsonLine) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 	enc.AddByteString("termination", state[:])
 	if r.TLSVersion != 0 {
 		enc.AddString("tls_version", tlsVersion(r.TLSVersion))
-		enc.AddString("tls_cipher", tls.CipherSuiteName(r.TLSCipher))
+		enc.AddString("tls_cipher", j.cipher(r.TLSCipher))
 	}
 	addCounts(enc, r)
 	if r.Err != nil {
@@ -107,6 +109,15 @@ func (j *jsonLine) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 		enc.AddString("error", text[:min(len(text), maxField)])
 	}
 	return nil
+}
+
+func (j *jsonLine) cipher(id uint16) string {
+	name, ok := j.ciphers[id]
+	if !ok {
+		name = tls.CipherSuiteName(id)
+		j.ciphers[id] = name
+	}
+	return name
 }
 
 func addTimers(enc zapcore.ObjectEncoder, r *access.Record) {

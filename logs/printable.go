@@ -1,6 +1,7 @@
 package logs
 
 import (
+	"encoding/binary"
 	"strconv"
 	"time"
 	"unicode/utf16"
@@ -14,6 +15,9 @@ import (
 // only, but a terminal obeys others too (U+009B begins a command), U+2028 ends
 // a line for some readers, and U+202E turns what follows around.
 func appendPrintable(dst, line []byte) []byte {
+	if isPlain(line) {
+		return append(dst, line...)
+	}
 	from := 0
 	for i := 0; i < len(line); {
 		if c := line[i]; ' ' <= c && c < 0x7f {
@@ -31,6 +35,24 @@ func appendPrintable(dst, line []byte) []byte {
 		from = i
 	}
 	return append(dst, line[from:]...)
+}
+
+// isPlain reports whether line has printable ASCII only, as nearly all have. It
+// looks at eight bytes at a time: borrowing from, or carrying into, the high bit
+// of a byte shows that it is below a blank, or above a tilde.
+func isPlain(line []byte) bool {
+	const ones = 0x0101010101010101
+	var odd uint64
+	for ; len(line) >= 8; line = line[8:] {
+		w := binary.LittleEndian.Uint64(line)
+		odd |= w | (w + ones*(0x80-0x7f)) | (w - ones*' ')
+	}
+	for _, c := range line {
+		if c < ' ' || c >= 0x7f {
+			return false
+		}
+	}
+	return odd&(ones<<7) == 0
 }
 
 func appendEscaped(dst []byte, r rune) []byte {
