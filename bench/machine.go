@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"regexp"
 	"runtime"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -19,8 +20,13 @@ type machine struct {
 	CPU      string
 	Cores    int
 	Kernel   string
+	Busy     float64 // share of all cores that others used before the run
 	Versions []string
 }
+
+// quiet is how busy a machine may be with other work for its figures to be
+// worth keeping.
+const quiet = 0.05
 
 func describe(ctx context.Context, l *lab) machine {
 	m := machine{
@@ -28,6 +34,7 @@ func describe(ctx context.Context, l *lab) machine {
 		CPU:    cpuModel(),
 		Cores:  runtime.NumCPU(),
 		Kernel: strings.TrimSpace(read("/proc/sys/kernel/osrelease")),
+		Busy:   busy(ctx),
 	}
 	for _, p := range l.proxies {
 		m.Versions = append(m.Versions, versionOf(ctx, p.name, p.version))
@@ -38,8 +45,46 @@ func describe(ctx context.Context, l *lab) machine {
 
 // String is one paragraph of Markdown.
 func (m machine) String() string {
-	return fmt.Sprintf("%s; %s, %d cores (one for the proxy, one for load and servers); Linux %s; %s.",
+	text := fmt.Sprintf("%s; %s, %d cores (one for the proxy, one for load and servers); Linux %s; %s.",
 		m.Date, m.CPU, m.Cores, m.Kernel, strings.Join(m.Versions, ", "))
+	if m.Busy > quiet {
+		text += fmt.Sprintf(" Other work took %.0f%% of the machine before the run: read the ratios, and"+
+			" those with care.", 100*m.Busy)
+	}
+	return text
+}
+
+// busy watches the machine for a second in which nothing of ours works.
+func busy(ctx context.Context) float64 {
+	work, all := parseCPU(read("/proc/stat"))
+	select {
+	case <-time.After(time.Second):
+	case <-ctx.Done():
+	}
+	laterWork, laterAll := parseCPU(read("/proc/stat"))
+	if laterAll == all {
+		return 0
+	}
+	return float64(laterWork-work) / float64(laterAll-all)
+}
+
+// parseCPU sums the first line of /proc/stat (proc_stat(5)): ticks at work, and
+// with the idle ones. Time of guests is in that of users already.
+func parseCPU(text string) (work, all int) {
+	line, _, _ := strings.Cut(text, "\n")
+	fields := strings.Fields(line)
+	const idle, wait, guest = 4, 5, 9 // with "cpu" as the first
+	for i, field := range fields[min(1, len(fields)):] {
+		n, err := strconv.Atoi(field)
+		if i++; err != nil || i >= guest {
+			break
+		}
+		all += n
+		if i != idle && i != wait {
+			work += n
+		}
+	}
+	return work, all
 }
 
 func read(file string) string {

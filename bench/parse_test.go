@@ -80,6 +80,18 @@ func TestParseStatus(t *testing.T) {
 	}
 }
 
+func TestParseCPU(t *testing.T) {
+	for text, want := range map[string][2]int{
+		"cpu  10 1 5 100 50 1 1 2 7 7\ncpu0 9 9 9 9\n": {20, 170},
+		"cpu  10 1 5 100\n":                            {16, 116},
+		"":                                             {0, 0},
+	} {
+		if work, all := parseCPU(text); work != want[0] || all != want[1] {
+			t.Errorf("parseCPU(%q) = %d, %d, want %v", text, work, all, want)
+		}
+	}
+}
+
 func TestSelectRows(t *testing.T) {
 	all, err := selectRows("")
 	if err != nil || len(all) != len(rows()) {

@@ -48,6 +48,14 @@ func TestReportShowsMediansAndTheRatioToHAProxy(t *testing.T) {
 	}
 }
 
+func TestMachineOwnsUpToOtherWork(t *testing.T) {
+	for busy, want := range map[float64]bool{0.01: false, 0.3: true} {
+		if got := strings.Contains((machine{Busy: busy}).String(), "30% of the machine"); got != want {
+			t.Errorf("busy %v: the text speaks of other work: %v, want %v", busy, got, want)
+		}
+	}
+}
+
 func TestReportKeepsEverySampleAsJSON(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "samples.json")
 	r := report{Rows: []rowResult{{Name: "small", Samples: turns("nginx", 10, 20)}}}

@@ -23,7 +23,7 @@ func (l *lab) wrk(ctx context.Context, url string, duration time.Duration) (outc
 	if err != nil {
 		return outcome{}, err
 	}
-	cmd := exec.CommandContext(ctx, path, "--latency", "-t1", "-c64",
+	cmd := exec.CommandContext(ctx, path, "--latency", "--timeout", "10s", "-t1", "-c64",
 		"-d"+strconv.Itoa(int(duration.Seconds()))+"s", "-H", "Host: "+l.host(), url)
 	text, err := l.output(cmd)
 	if err != nil {
