@@ -5,7 +5,6 @@ import (
 	"net/netip"
 	"slices"
 	"testing"
-	"time"
 
 	"doorward/internal/netset"
 	"doorward/proxy/route"
@@ -93,33 +92,46 @@ func TestUnreachable(t *testing.T) {
 	}
 }
 
-func TestUnreachableIsQuick(t *testing.T) {
-	const n = 10_000
-	shapes := map[string]func(i int) route.Rule{
-		"hosts": func(i int) route.Rule { return hosts(fmt.Sprintf("h%d.example", i)) },
-		"paths of one host": func(i int) route.Rule {
-			return route.Rule{Hosts: []string{"a"}, Paths: []string{fmt.Sprintf("/p%d", i)}}
-		},
-		"headers of one host": func(i int) route.Rule {
-			return route.Rule{Hosts: []string{"a"},
-				Headers: []route.Matcher{{Name: "X", Value: fmt.Sprint(i)}}}
-		},
+// manyRules are 10,000 rules that can all be reached.
+func manyRules(shape func(i int) route.Rule) []route.Rule {
+	rules := make([]route.Rule, 10_000)
+	for i := range rules {
+		rules[i] = shape(i)
 	}
-	for name, shape := range shapes {
-		t.Run(name, func(t *testing.T) {
-			rules := make([]route.Rule, n)
-			for i := range rules {
-				rules[i] = shape(i)
-			}
-			table, start := compile(t, rules...), time.Now()
-			if got := table.Unreachable(); got != nil {
-				t.Errorf("%d rules unreachable", len(got))
-			}
-			took := time.Since(start)
-			t.Log(took)
-			// Generous, as the machine is shared and the race detector slow.
-			if took > 20*time.Second {
-				t.Errorf("took %v", took)
+	return rules
+}
+
+func distinctHost(i int) route.Rule { return hosts(fmt.Sprintf("h%d.example", i)) }
+
+func distinctPath(i int) route.Rule {
+	return route.Rule{Hosts: []string{"a"}, Paths: []string{fmt.Sprintf("/p%d", i)}}
+}
+
+func distinctHeader(i int) route.Rule {
+	return route.Rule{Headers: []route.Matcher{{Name: "X", Value: fmt.Sprint(i)}}}
+}
+
+func TestUnreachableOfManyRules(t *testing.T) {
+	for name, shape := range map[string]func(int) route.Rule{
+		"hosts": distinctHost, "paths": distinctPath,
+	} {
+		rules := manyRules(shape)
+		rules = append(rules, rules[5000])
+		got := compile(t, rules...).Unreachable()
+		if want := []route.Shadow{{Rule: 10_000, By: 5000}}; !slices.Equal(got, want) {
+			t.Errorf("%s: got %d shadows", name, len(got))
+		}
+	}
+}
+
+func BenchmarkUnreachable(b *testing.B) {
+	for name, shape := range map[string]func(int) route.Rule{
+		"hosts": distinctHost, "paths": distinctPath, "headers": distinctHeader,
+	} {
+		table := compile(b, manyRules(shape)...)
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				table.Unreachable()
 			}
 		})
 	}
