@@ -11,8 +11,8 @@ import (
 // functions are made once per connection, so that handing them over allocates
 // nothing.
 type ask struct {
-	step, wait    func(fd uintptr) bool
-	look, instant func(fd uintptr)
+	step, wait, plain func(fd uintptr) bool
+	look, instant     func(fd uintptr)
 
 	out   []byte
 	in    []byte
@@ -26,7 +26,7 @@ type ask struct {
 }
 
 func (a *ask) init(c *Conn) {
-	a.step, a.wait = c.askStep, c.waitStep
+	a.step, a.wait, a.plain = c.askStep, c.waitStep, a.read
 	a.look, a.instant = c.lookStep, c.instantStep
 }
 
@@ -168,32 +168,18 @@ func (c *Conn) instantStep(fd uintptr) {
 }
 
 func quiet(fd uintptr) bool {
+	_, errno := peek(fd)
+	return errno == syscall.EAGAIN
+}
+
+// peek looks for a byte: 0 is the end.
+func peek(fd uintptr) (int, syscall.Errno) {
 	var b [1]byte
 	for {
-		_, _, errno := syscall.RawSyscall6(syscall.SYS_RECVFROM, fd,
+		n, _, errno := syscall.RawSyscall6(syscall.SYS_RECVFROM, fd,
 			uintptr(unsafe.Pointer(&b)), 1, syscall.MSG_PEEK|syscall.MSG_DONTWAIT, 0, 0)
 		if errno != syscall.EINTR {
-			return errno == syscall.EAGAIN
+			return int(n), errno
 		}
 	}
-}
-
-// write and read are for sockets in non-blocking mode, where the call cannot
-// wait: so the scheduler need not be told.
-func write(fd uintptr, p []byte) (int, syscall.Errno) {
-	n, _, errno := syscall.RawSyscall(syscall.SYS_WRITE, fd,
-		uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
-	if errno != 0 {
-		return 0, errno
-	}
-	return int(n), 0
-}
-
-func read(fd uintptr, p []byte) (int, syscall.Errno) {
-	n, _, errno := syscall.RawSyscall(syscall.SYS_READ, fd,
-		uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
-	if errno != 0 {
-		return 0, errno
-	}
-	return int(n), 0
 }

@@ -7,6 +7,13 @@ type ask struct{}
 
 func (*ask) init(*Conn) {}
 
+type put struct{}
+
+func (*put) init() {}
+
+func (c *Conn) sockRead(p []byte) (int, error)  { return c.sock.Read(p) }
+func (c *Conn) sockWrite(p []byte) (int, error) { return c.sock.Write(p) }
+
 // Ask writes out and reads the first bytes of the answer into in.
 func (c *Conn) Ask(out, in []byte, peek bool) (wrote, n int, err error) {
 	return c.askPlain(out, in, peek)

@@ -73,6 +73,7 @@ type Conn struct {
 	tls  *tls.Conn
 	pre  []byte
 	ask  ask
+	put  put
 
 	corkMu sync.Mutex
 	cork   *gather
@@ -95,6 +96,7 @@ func New(sock net.Conn) *Conn {
 		}
 	}
 	c.ask.init(c)
+	c.put.init()
 	return c
 }
 
@@ -211,7 +213,7 @@ func (c *Conn) readSocket(p []byte) (int, error) {
 	}
 	limit := c.armRead()
 	for {
-		n, err := c.sock.Read(p)
+		n, err := c.sockRead(p)
 		if err == nil || n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
 			return n, err
 		}
@@ -273,7 +275,7 @@ func (c *Conn) writeSocket(p []byte) (int, error) {
 	done := 0
 	since := start
 	for {
-		n, err := c.sock.Write(p[done:])
+		n, err := c.sockWrite(p[done:])
 		done += n
 		if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) {
 			return done, err

@@ -1,6 +1,10 @@
 package netio
 
-import "golang.org/x/sys/unix"
+import (
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
 
 // canWatch says that progress inside the kernel can be seen.
 const canWatch = true
@@ -21,6 +25,15 @@ func progress(to, from *Conn) (sent, received uint64) {
 func unsent(c *Conn) bool {
 	i := tcpInfo(c)
 	return i != nil && (i.Notsent_bytes > 0 || i.Unacked > 0)
+}
+
+// ended tells whether the peer of c sends no more.
+func ended(c *Conn) (yes bool) {
+	err := c.raw.Control(func(fd uintptr) {
+		n, errno := peek(fd)
+		yes = errno != syscall.EAGAIN && (errno != 0 || n == 0)
+	})
+	return yes || err != nil
 }
 
 func tcpInfo(c *Conn) (info *unix.TCPInfo) {

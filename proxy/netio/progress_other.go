@@ -8,3 +8,5 @@ const canWatch = false
 func progress(_, _ *Conn) (sent, received uint64) { return 0, 0 }
 
 func unsent(*Conn) bool { return false }
+
+func ended(*Conn) bool { return false }

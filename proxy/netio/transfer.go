@@ -38,7 +38,7 @@ func Transfer(to, from *Conn, n int64) (moved int64, reading bool, err error) {
 		moved += k
 		switch {
 		case err != nil:
-			return moved, w.blames(err), from.reason(err)
+			return moved, w.blames(), from.reason(err)
 		case k < step:
 			return moved, true, io.ErrUnexpectedEOF
 		}
@@ -129,15 +129,15 @@ func (w *watcher) end() {
 	}
 }
 
-// blames tells whether the reading side caused the error.
-func (w *watcher) blames(err error) bool {
+// blames tells whether the reading side caused the error. The error of a splice
+// does not say.
+func (w *watcher) blames() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.fired {
 		return w.reading
 	}
-	var op *net.OpError
-	return errors.As(err, &op) && op.Op == "read"
+	return w.from.aborted.Load() || ended(w.from)
 }
 
 // reason tells what a fired deadline of a transfer means.
