@@ -165,11 +165,14 @@ func (m *Manager) serverConfig(o Options) *tls.Config {
 			tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
 			tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
 		},
-		NextProtos:             strings.Split(m.policy.protocols, ","),
-		GetCertificate:         m.certificateFor,
-		SessionTicketsDisabled: !o.Tickets,
-		WrapSession:            m.wrapSession,
-		UnwrapSession:          m.unwrapSession,
+		NextProtos:     strings.Split(m.policy.protocols, ","),
+		GetCertificate: m.certificateFor,
+		// Full records from the first byte: small ones at the start of a connection
+		// would save a slow client some latency, and cost a system call each.
+		DynamicRecordSizingDisabled: true,
+		SessionTicketsDisabled:      !o.Tickets,
+		WrapSession:                 m.wrapSession,
+		UnwrapSession:               m.unwrapSession,
 	}
 }
 
