@@ -94,7 +94,11 @@ func (d *decoder) unknown(t reflect.Type, name string, at place) {
 		d.errorf(at, "", "is not available in this version of Doorward")
 		return
 	}
-	d.errorf(at, didYouMean(name, keys(t)), "is not a known key")
+	hint := didYouMean(name, keys(t))
+	if hint == "" && slices.Contains(keys(reflect.TypeFor[Config]()), name) {
+		hint = "it stands at the top level, before all tables"
+	}
+	d.errorf(at, hint, "is not a known key")
 }
 
 // entries decodes a table into a map.

@@ -54,9 +54,6 @@ func (s Secret) Format(w fmt.State, _ rune) { _, _ = io.WriteString(w, hidden) }
 // String returns "***".
 func (s Secret) String() string { return hidden }
 
-// GoString returns "***".
-func (s Secret) GoString() string { return hidden }
-
 // MarshalText returns "***".
 func (s Secret) MarshalText() ([]byte, error) { return []byte(hidden), nil }
 

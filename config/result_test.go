@@ -211,6 +211,15 @@ servers = ["http://10.0.0.1", "http://10.0.0.1/", "unix:///run/x.sock", "https:/
 	}
 }
 
+func TestWarningsAboutRoutesNameTheirPlace(t *testing.T) {
+	cfg, dir := mustLoad(t, head+"[[route]]\nredirect = \"/x\"\n  [[route]]\nredirect = \"/y\"\n")
+	d := cfg.Routes[1].Warning("can never match")
+	want := dir + "/a.toml:5:5: warning: route[1]: can never match"
+	if d.String() != want || d.Severity != config.Warning {
+		t.Errorf("got %q, want %q", d, want)
+	}
+}
+
 func TestServerAddresses(t *testing.T) {
 	for url, want := range map[string]string{
 		"http://10.0.0.1":            "tcp 10.0.0.1:80 false",

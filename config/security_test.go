@@ -171,8 +171,8 @@ func valuesAreNeverShown(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, form := range []string{
-		"${SECRET}", "x${SECRET}", "~${SECRET}[", "/${SECRET}/../", "http://${SECRET}:x", "{${SECRET}}",
-		"${file:secret.txt}", "http://u:${file:secret.txt}@h", "*.${SECRET}:80", "h ${SECRET}", "5${SECRET}",
+		"${SECRET}", "~${SECRET}[", "/${SECRET}/../", "{${SECRET}}", "5${SECRET}",
+		"http://u:${file:secret.txt}@h:x",
 	} {
 		file := filepath.Join(dir, "a.toml")
 		text := string(data)

@@ -148,6 +148,9 @@ func (v *validator) action(r *Route, p place) {
 	}
 }
 
+// absoluteURL is how a redirect to another host begins.
+var absoluteURL = regexp.MustCompile(`^(https?|\{scheme\})://[^/]`)
+
 // redirect checks that the place is a URL or a path: anything else is read by
 // browsers as relative to where they are.
 func (v *validator) redirect(r *Redirect, p place) {
@@ -162,10 +165,9 @@ func (v *validator) redirect(r *Redirect, p place) {
 	if !v.template(r.To, at) {
 		return
 	}
-	absolute := regexp.MustCompile(`^(https?|\{scheme\})://[^/]`).MatchString(r.To)
 	path := strings.HasPrefix(r.To, "/") && !strings.HasPrefix(r.To, "//") ||
 		strings.HasPrefix(r.To, "{path}") || strings.HasPrefix(r.To, "{uri}")
-	if !absolute && !path || strings.ContainsAny(r.To, " \\\"<>") {
+	if !absoluteURL.MatchString(r.To) && !path || strings.ContainsAny(r.To, " \\\"<>") {
 		v.errorf(at, `begin it with "https://" or "/"`, "is not a place to redirect to")
 	}
 }

@@ -130,7 +130,7 @@ func TestSecretIsNeverShown(t *testing.T) {
 		t.Fatal(err)
 	}
 	type hidden struct{ inner config.Secret }
-	out := string(data)
+	out := string(data) + s.String()
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 		out += fmt.Sprintf(verb, s) + fmt.Sprintf(verb, &s) + fmt.Sprintf(verb, hidden{s}) +
 			fmt.Sprintf(verb, []config.Secret{s})
