@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"doorward/internal/access"
+	"doorward/internal/safe"
 
 	"go.uber.org/zap"
 )
@@ -60,7 +61,7 @@ func NewAccess(o AccessOptions) (*Access, error) {
 	}
 	l := newAccessLog(o, s, encode())
 	a.now.Store(l)
-	go l.run()
+	safe.Go(o.Log, "access log", l.run)
 	return a, nil
 }
 
