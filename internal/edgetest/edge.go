@@ -1,0 +1,153 @@
+package edgetest
+
+import (
+	"context"
+	"crypto/x509"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"doorward/app" //house:allow imports the harness of tests starts the whole instance
+)
+
+// Config is what an edge is started with. It has a plain and a TLS listener on
+// free ports of 127.0.0.1, certificates of an internal authority for every host
+// below .example, no control socket, and its log in a file of the test.
+type Config struct {
+	// Listen, TLS and Log are further keys of those tables; a key given here
+	// replaces the one that Start would write.
+	Listen, TLS, Log string
+	// Text is the rest of the file: routes, backends and whatever else.
+	Text string
+}
+
+// The listeners as configured. Both mean 127.0.0.1, in two spellings since the
+// edge tells its listeners apart by what is written.
+const (
+	plainListener  = "127.0.0.1:0"
+	secureListener = "[::ffff:127.0.0.1]:0"
+)
+
+// Edge is a running Doorward.
+type Edge struct {
+	// App is the instance, HTTP and HTTPS the addresses it listens on.
+	App         *app.App
+	HTTP, HTTPS string
+
+	t      testing.TB
+	dir    string
+	before census
+	roots  *x509.CertPool
+	stop   sync.Once
+}
+
+// Start starts an edge that ends with the test. It fails the test when the
+// instance, once stopped, left goroutines or files behind. Servers of the test
+// must be there before, since their listeners would count as left behind; edges
+// of one process must not run in parallel tests.
+func Start(t testing.TB, c Config) *Edge {
+	t.Helper()
+	e := &Edge{t: t, dir: t.TempDir(), before: takeCensus()}
+	e.write(c)
+	a, err := app.New(app.Options{Path: e.path(), Env: os.LookupEnv, Version: "test"})
+	if err != nil {
+		t.Fatalf("edge: %v\n%s", err, c.file(e.dir))
+	}
+	if err := a.Start(); err != nil {
+		t.Fatalf("edge: %v", err)
+	}
+	e.App = a
+	t.Cleanup(e.Stop)
+	e.HTTP, e.HTTPS = e.address(plainListener), e.address(secureListener)
+	e.roots = x509.NewCertPool()
+	e.roots.AppendCertsFromPEM(a.Root())
+	return e
+}
+
+// Reload puts another configuration in place of the one in force, and returns
+// what the instance said to it.
+func (e *Edge) Reload(c Config) error {
+	e.write(c)
+	_, err := e.App.Reload()
+	return err
+}
+
+// Stop stops the instance at once and looks for what it left behind. Later calls
+// do nothing; the end of the test calls it.
+func (e *Edge) Stop() {
+	e.stop.Do(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), Patience)
+		defer cancel()
+		if err := e.App.Stop(ctx); err != nil {
+			e.t.Errorf("stopping the edge: %v", err)
+		}
+		if err := e.before.settle(); err != nil {
+			e.t.Errorf("after the edge stopped: %v", err)
+		}
+	})
+}
+
+// Log returns what the instance has logged so far, access log included.
+func (e *Edge) Log() string {
+	b, err := os.ReadFile(e.logFile())
+	if err != nil && !os.IsNotExist(err) {
+		e.t.Errorf("log: %v", err)
+	}
+	return string(b)
+}
+
+// Dir is a folder of the test, where the configuration file lies.
+func (e *Edge) Dir() string { return e.dir }
+
+func (e *Edge) path() string    { return filepath.Join(e.dir, "doorward.toml") }
+func (e *Edge) logFile() string { return logFile(e.dir) }
+
+func logFile(dir string) string { return filepath.Join(dir, "doorward.log") }
+
+func (e *Edge) write(c Config) {
+	e.t.Helper()
+	if err := os.WriteFile(e.path(), []byte(c.file(e.dir)), 0o600); err != nil {
+		e.t.Fatal(err)
+	}
+}
+
+// address is where a listener really listens, "" if the configuration has it
+// not.
+func (e *Edge) address(configured string) string {
+	if a := e.App.Addr(configured); a != nil {
+		return a.String()
+	}
+	return ""
+}
+
+// file is the whole configuration.
+func (c Config) file(dir string) string {
+	var b strings.Builder
+	table := func(name, given string, keys ...string) {
+		fmt.Fprintf(&b, "[%s]\n%s\n", name, given)
+		for _, line := range keys {
+			key, _, _ := strings.Cut(line, " ")
+			if !hasKey(given, key) {
+				fmt.Fprintln(&b, line)
+			}
+		}
+	}
+	table("listen", c.Listen, `http_redirect = false`, `control = ""`,
+		fmt.Sprintf(`http = [%q]`, plainListener), fmt.Sprintf(`https = [%q]`, secureListener))
+	table("tls", c.TLS, `internal = ["*.example", "example"]`)
+	table("log", c.Log, fmt.Sprintf(`output = %q`, logFile(dir)))
+	return b.String() + c.Text + "\n"
+}
+
+func hasKey(lines, key string) bool {
+	for line := range strings.Lines(lines) {
+		name, _, _ := strings.Cut(line, "=")
+		if strings.TrimSpace(name) == key {
+			return true
+		}
+	}
+	return false
+}
