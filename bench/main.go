@@ -36,6 +36,7 @@ type options struct {
 	only     string
 	binary   string
 	json     string
+	perf     string
 	rounds   int
 	duration time.Duration
 	limit    time.Duration
@@ -50,6 +51,7 @@ func main() {
 	flag.StringVar(&o.only, "only", "doorward,haproxy,haproxy-splice,nginx", "proxies to measure, with commas")
 	flag.StringVar(&o.binary, "doorward", "bin/doorward", "the built `binary`")
 	flag.StringVar(&o.json, "json", "", "also write every sample to this `file`")
+	flag.StringVar(&o.perf, "perf", "", "instead of figures to keep, stacks sampled by perf into this `folder`")
 	flag.IntVar(&o.rounds, "rounds", 5, "how often each proxy has its turn in a row")
 	flag.DurationVar(&o.duration, "duration", 3*time.Second, "of one turn")
 	flag.DurationVar(&o.limit, "limit", 15*time.Minute, "stop everything after this time")

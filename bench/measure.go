@@ -51,7 +51,9 @@ func (l *lab) measure(ctx context.Context, r row, o options, progress io.Writer)
 	for round := range o.rounds {
 		for i := range proxies {
 			p := proxies[(i+round)%len(proxies)]
-			s, err := turn(ctx, r, p, o.duration)
+			s, err := l.recorded(o.perf, r, p, func() (sample, error) {
+				return turn(ctx, r, p, o.duration)
+			})
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", p.name, err)
 			}

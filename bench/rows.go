@@ -24,11 +24,11 @@ type row struct {
 
 func rows() []row {
 	return []row{
-		{name: "small-h1", title: "97 bytes, HTTP/1.1", path: "/"},
-		{name: "small-tls", title: "97 bytes, HTTP/1.1 + TLS", path: "/", tls: true},
+		{name: "small-h1", title: "97 bytes, HTTP/1.1", path: "/", conns: 64},
+		{name: "small-tls", title: "97 bytes, HTTP/1.1 + TLS", path: "/", conns: 64, tls: true},
 		{name: "new-tls", title: "97 bytes, new TLS connection each", kind: "fresh", conns: 16, tls: true},
-		{name: "down", title: "1 MiB answer", path: "/big"},
-		{name: "down-tls", title: "1 MiB answer + TLS", path: "/big", tls: true},
+		{name: "down", title: "1 MiB answer", path: "/big", conns: 16},
+		{name: "down-tls", title: "1 MiB answer + TLS", path: "/big", conns: 16, tls: true},
 		{name: "up", title: "1 MiB upload", kind: "upload", conns: 8},
 		{name: "up-tls", title: "1 MiB upload + TLS", kind: "upload", conns: 8, tls: true},
 		{name: "idle-tls", title: "2,000 idle TLS connections", kind: "idle", conns: 2000, tls: true},
@@ -66,10 +66,7 @@ func (l *lab) host() string { return l.setting.Hosts[1] }
 // apply puts the row's load on a proxy for the duration.
 func (l *lab) apply(ctx context.Context, r row, p *proxy, d time.Duration) (outcome, error) {
 	if r.path != "" {
-		if r.tls {
-			return l.wrk(ctx, "https://"+p.https+r.path, d)
-		}
-		return l.wrk(ctx, "http://"+p.http+r.path, d)
+		return l.wrk(ctx, r, p, d)
 	}
 	cmd, err := l.generator(ctx, r, p, d)
 	if err != nil {

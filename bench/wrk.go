@@ -16,15 +16,21 @@ type outcome struct {
 	P50, P99 time.Duration
 }
 
-// wrk loads a URL over 64 keep-alive connections. The host that the proxies
-// route by goes into the head, since nobody resolves it.
-func (l *lab) wrk(ctx context.Context, url string, duration time.Duration) (outcome, error) {
+// wrk loads a proxy over keep-alive connections. The host that the proxies route
+// by goes into the head, since nobody resolves it.
+func (l *lab) wrk(ctx context.Context, r row, p *proxy, d time.Duration) (outcome, error) {
 	path, err := program("wrk")
 	if err != nil {
 		return outcome{}, err
 	}
-	cmd := exec.CommandContext(ctx, path, "--latency", "--timeout", "10s", "-t1", "-c64",
-		"-d"+strconv.Itoa(int(duration.Seconds()))+"s", "-H", "Host: "+l.host(), url)
+	url := "http://" + p.http + r.path
+	if r.tls {
+		url = "https://" + p.https + r.path
+	}
+	seconds := int(d.Round(time.Second).Seconds()) // it takes no fractions
+	cmd := exec.CommandContext(ctx, path, "--latency", "--timeout", "10s", "-t", "1",
+		"-c", strconv.Itoa(r.conns), "-d", strconv.Itoa(max(seconds, 1))+"s",
+		"-H", "Host: "+l.host(), url)
 	text, err := l.output(cmd)
 	if err != nil {
 		return outcome{}, err
