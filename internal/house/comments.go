@@ -138,7 +138,9 @@ func (t *Tree) specComments(file *File, decl *ast.GenDecl, spec ast.Spec) []Find
 		case *ast.StructType:
 			return t.fieldComments(file, text, body.Fields)
 		case *ast.InterfaceType:
-			return t.fieldComments(file, text, body.Methods)
+			if len(body.Methods.List) > 1 { // the comment above is about the only one
+				return t.fieldComments(file, text, body.Methods)
+			}
 		}
 	}
 	return nil
