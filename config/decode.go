@@ -112,7 +112,7 @@ func (d *decoder) entries(v reflect.Value, tag reflect.StructTag, p place) bool 
 		key := reflect.ValueOf(name)
 		if v.Type().Key().Kind() == reflect.Int {
 			n, err := strconv.Atoi(name)
-			if err != nil {
+			if err != nil || strconv.Itoa(n) != name {
 				d.errorf(at, "", "the key must be a number")
 				ok = false
 				continue

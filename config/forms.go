@@ -119,58 +119,49 @@ func (a *Access) decode(d *decoder, p place) bool {
 	return false
 }
 
-// LogOutput is where log lines go.
-type LogOutput struct {
-	// Kind is "stderr", "stdout", "file" or "syslog".
-	Kind string
-	// Network is "unixgram", "udp" or "tcp" for syslog, else empty.
-	Network string
-	// Address is the absolute file name, the socket, or "host:port".
-	Address string
-}
+// LogOutput is where log lines go: "stderr", "stdout", "syslog", an address as in
+// "syslog+udp://host:port", or the absolute name of a file.
+type LogOutput string
 
-// UnmarshalText reads "stderr", "stdout", a file name, or a syslog address.
+// UnmarshalText reads any of these; a file may be relative.
 func (o *LogOutput) UnmarshalText(text []byte) error {
 	s := string(text)
 	scheme, _, isURL := strings.Cut(s, "://")
 	switch {
-	case s == "stderr" || s == "stdout":
-		*o = LogOutput{Kind: s}
+	case s == "syslog":
 	case isURL:
-		return o.syslog(scheme, s)
+		if err := checkSyslog(scheme, s); err != nil {
+			return err
+		}
 	case strings.HasPrefix(s, "syslog"):
-		return &valueError{"is not a syslog address", `write "syslog+unix:///dev/log"`}
+		return &valueError{"is not a syslog address", `write "syslog+udp://127.0.0.1:514"`}
 	case s == "" || strings.HasSuffix(s, "/"):
 		return &valueError{"is not the name of a file", `or write "stderr"`}
-	default:
-		*o = LogOutput{Kind: "file", Address: s}
 	}
+	*o = LogOutput(s)
 	return nil
 }
 
-func (o *LogOutput) syslog(scheme, address string) error {
+func (o LogOutput) isFile() bool {
+	return o != "stderr" && o != "stdout" && !strings.HasPrefix(string(o), "syslog")
+}
+
+func checkSyslog(scheme, address string) error {
 	u, err := url.Parse(address)
 	if err != nil || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return &valueError{what: "is not a syslog address"}
 	}
-	network := map[string]string{
-		"syslog+unix": "unixgram", "syslog+udp": "udp", "syslog+tcp": "tcp",
-	}[scheme]
-	switch {
-	case network == "":
-		return &valueError{
-			what: "has an unknown scheme",
-			hint: "syslog+unix, syslog+udp or syslog+tcp",
-		}
-	case network == "unixgram":
+	switch scheme {
+	case "syslog+unix":
 		if u.Host != "" || !strings.HasPrefix(u.Path, "/") {
 			return &valueError{"needs an absolute path", `write "syslog+unix:///dev/log"`}
 		}
-		*o = LogOutput{"syslog", network, u.Path}
-	case u.Path != "" || hostPort(u.Host) != nil:
-		return &valueError{"needs a host and a port", `write "` + scheme + `://127.0.0.1:514"`}
+	case "syslog+udp", "syslog+tcp":
+		if u.Path != "" || hostPort(u.Host) != nil {
+			return &valueError{"needs a host and a port", `write "` + scheme + `://127.0.0.1:514"`}
+		}
 	default:
-		*o = LogOutput{"syslog", network, u.Host}
+		return &valueError{"has an unknown scheme", "syslog+unix, syslog+udp or syslog+tcp"}
 	}
 	return nil
 }
@@ -179,19 +170,8 @@ func (o *LogOutput) decode(d *decoder, p place) bool {
 	if !d.want(p, stringKind) || !d.text(o, p) {
 		return false
 	}
-	if o.Kind == "file" {
-		o.Address = absolute(d.dir, o.Address)
+	if o.isFile() {
+		*o = LogOutput(absolute(d.dir, string(*o)))
 	}
 	return true
-}
-
-// String returns the output as a file would have it.
-func (o LogOutput) String() string {
-	if o.Kind != "syslog" {
-		if o.Kind == "file" {
-			return o.Address
-		}
-		return o.Kind
-	}
-	return "syslog+" + strings.TrimSuffix(o.Network, "gram") + "://" + o.Address
 }

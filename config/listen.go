@@ -97,8 +97,8 @@ type Log struct {
 	Format string `toml:"format" default:"json" enum:"json,console"`
 	// The form of the line about each request: JSON, HAProxy's httplog, or none.
 	Access string `toml:"access" default:"json" enum:"json,haproxy,off"`
-	// Where both go: "stderr", "stdout", a file, or a syslog address:
-	// "syslog+unix:///dev/log", "syslog+udp://host:514", "syslog+tcp://host:601".
+	// Where both go: "stderr", "stdout", a file, "syslog" (the one of this machine), or
+	// "syslog+unix:///path", "syslog+udp://host:514", "syslog+tcp://host:601".
 	Output LogOutput `toml:"output" default:"stderr"`
 	// The query string of a request is logged. It often holds secrets.
 	Query bool `toml:"query" default:"false"`

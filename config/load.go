@@ -30,7 +30,7 @@ func Load(path string, env func(string) (string, bool)) (*Config, Diagnostics) {
 		d.config(cfg, root)
 		// Half a file lacks things that its other half may hold.
 		if l.intact {
-			v := validator{report: l.report, cfg: cfg, root: root, dir: dir}
+			v := validator{report: l.report, cfg: cfg, root: root}
 			v.config()
 		}
 	}
@@ -102,6 +102,7 @@ func (l *loader) matches(p place, item *node, main *source) []string {
 	}
 	if len(names) == 0 && !strings.ContainsAny(pattern, `*?[\`) {
 		l.errorf(p, "", "the file %s does not exist", p.shown())
+		l.intact = false
 		return nil
 	}
 	return slices.DeleteFunc(names, func(name string) bool {

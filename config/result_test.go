@@ -23,7 +23,7 @@ func TestDefaults(t *testing.T) {
 		{"listen.trusted_proxies", cfg.Listen.TrustedProxies.Given(), false},
 		{"timeouts.server_idle", time.Duration(cfg.Timeouts.ServerIdle), time.Minute},
 		{"limits.head_bytes", cfg.Limits.HeadBytes, config.Size(32 << 10)},
-		{"log.output", cfg.Log.Output, config.LogOutput{Kind: "stderr"}},
+		{"log.output", cfg.Log.Output, config.LogOutput("stderr")},
 		{"headers.request_id", cfg.Headers.RequestID, "X-Request-ID"},
 	} {
 		if fmt.Sprintf("%#v", c.got) != fmt.Sprintf("%#v", c.want) {
@@ -91,7 +91,7 @@ tls = { ca_file = "ca.pem", certificate = "/c.pem", key = "c.key" }
 		{cfg.TLS.Certificates[0], dir + "/certs"},
 		{cfg.TLS.Certificates[1], "/etc/certs"},
 		{cfg.Listen.Control, dir + "/control.sock"},
-		{cfg.Log.Output.Address, dir + "/logs/access.log"},
+		{string(cfg.Log.Output), dir + "/logs/access.log"},
 		{cfg.ErrorPages[503], dir + "/pages/503.html"},
 		{cfg.Routes[0].Respond.File, dir + "/moved.html"},
 		{cfg.Routes[0].ErrorPages[404], dir + "/404.html"},

@@ -69,7 +69,7 @@ const maxDepth = 16
 // what comes before the mistake, and ok is false.
 func parse(src *source, r *report) (root *node, ok bool) {
 	b := builder{src: src, report: r, root: newTable(position{src, 0})}
-	b.table, b.tablePath = b.root, place{node: b.root, given: true}
+	b.table = place{node: b.root, given: true}
 	var p unstable.Parser
 	p.Reset(src.data)
 	for p.NextExpression() {
@@ -106,11 +106,12 @@ func syntaxMessage(err error) string {
 // builder makes a tree of the expressions of one file.
 type builder struct {
 	*report
-	src       *source
-	root      *node
-	table     *node
-	tablePath place
-	broken    bool
+	src  *source
+	root *node
+	// table is where keys go: the table of the last header.
+	table place
+	// broken says that the structure of the file has a mistake.
+	broken bool
 }
 
 func (b *builder) expression(e *unstable.Node) {
@@ -118,7 +119,7 @@ func (b *builder) expression(e *unstable.Node) {
 	case unstable.Table, unstable.ArrayTable:
 		b.header(e)
 	case unstable.KeyValue:
-		b.keyValue(b.tablePath, e, 0)
+		b.keyValue(b.table, e, 0)
 	}
 }
 
@@ -138,7 +139,7 @@ func (b *builder) line(p place) string {
 func (b *builder) header(e *unstable.Node) {
 	at := place{node: b.root, given: true}
 	// Keys after a header that could not be opened go nowhere.
-	b.tablePath = place{node: newTable(position{}), given: true}
+	b.table = place{node: newTable(position{}), given: true}
 	parts := b.parts(e.Key())
 	for i, part := range parts {
 		last := i == len(parts)-1
@@ -155,7 +156,7 @@ func (b *builder) header(e *unstable.Node) {
 			return
 		}
 	}
-	b.tablePath = at
+	b.table = at
 }
 
 // part is one segment of a dotted key.

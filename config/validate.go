@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // validator checks a decoded configuration and fills in what follows from other
@@ -14,7 +15,6 @@ type validator struct {
 	*report
 	cfg  *Config
 	root place
-	dir  string
 }
 
 func (v *validator) config() {
@@ -69,11 +69,13 @@ func regexpFault(err error, p place) string {
 		err = syntax.Unwrap()
 	}
 	text := strings.TrimPrefix(err.Error(), "error parsing regexp: ")
-	if p.node.expanded {
+	if p.node.expanded || strings.ContainsFunc(text, notPrintable) {
 		text, _, _ = strings.Cut(text, ":")
 	}
 	return text
 }
+
+func notPrintable(r rune) bool { return !unicode.IsPrint(r) }
 
 // matchers checks the values of header and query matchers.
 func (v *validator) matchers(m map[string]string, p place) {

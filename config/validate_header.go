@@ -60,7 +60,7 @@ func (v *validator) sameName(names []string, p place) {
 	for _, name := range names {
 		lower := strings.ToLower(name)
 		if first, ok := seen[lower]; ok {
-			v.errorf(p.key(name), "", "is the same field as %s", first)
+			v.errorf(p.key(name), "", "is the same field as %s", quoteKey(first))
 			continue
 		}
 		seen[lower] = name
