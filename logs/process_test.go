@@ -5,7 +5,9 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -115,5 +117,38 @@ func TestProcess_opens_its_file_again(t *testing.T) {
 	p.Logger().Info("three") // still to the removed file
 	if p.Lost() != 0 {
 		t.Errorf("Lost() = %d, want the old file in use", p.Lost())
+	}
+}
+
+func TestProcess_replaced_under_load_loses_nothing(t *testing.T) {
+	dir := t.TempDir()
+	path := func(i int) string { return filepath.Join(dir, strconv.Itoa(i)) }
+	p := open(t, logs.Options{Output: path(0)})
+	const writers, each, replacements = 4, 500, 5
+	var all sync.WaitGroup
+	for range writers {
+		all.Go(func() {
+			for range each {
+				p.Logger().Info("line")
+			}
+		})
+	}
+	for i := range replacements {
+		next, err := logs.New(logs.Options{Output: path(i + 1)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Replace(next)
+		if err := p.Reopen(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all.Wait()
+	total := 0
+	for i := range replacements + 1 {
+		total += len(linesOf(t, path(i)))
+	}
+	if total != writers*each || p.Lost() != 0 {
+		t.Errorf("%d lines written, %d lost, want %d, 0", total, p.Lost(), writers*each)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -280,6 +281,9 @@ func closedPipe(t *testing.T) {
 }
 
 func hangingClose(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("elsewhere a full queue is an error at once")
+	}
 	_, output := logServer(t, "unixgram")
 	a, err := logs.NewAccess(logs.AccessOptions{Output: output})
 	if err != nil {

@@ -163,3 +163,47 @@ func TestCheckOutput(t *testing.T) {
 		}
 	}
 }
+
+func TestSyslog_loses_a_line_too_long_for_a_datagram_alone(t *testing.T) {
+	server, output := logServer(t, "udp")
+	p := open(t, logs.Options{Output: output})
+	p.Logger().Info(strings.Repeat("x", 70<<10))
+	p.Logger().Info("short")
+	if got := receive(t, server); !strings.Contains(got, "short") || p.Lost() != 1 {
+		t.Errorf("got %.200q, Lost() = %d, want the short line and 1", got, p.Lost())
+	}
+}
+
+func TestSyslog_is_not_asked_all_the_time_while_it_is_away(t *testing.T) {
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := closed.Addr().String()
+	closed.Close()
+	p := open(t, logs.Options{Output: "syslog+tcp://" + address})
+	p.Logger().Info("refused")
+	server, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Skip("the port was taken meanwhile")
+	}
+	defer server.Close()
+	p.Logger().Info("not tried")
+	if p.Lost() != 2 {
+		t.Errorf("Lost() = %d, want 2: the second within the pause", p.Lost())
+	}
+	if err := p.Reopen(); err != nil { // a reload does not wait for the pause
+		t.Fatal(err)
+	}
+	p.Logger().Info("arrives")
+	conn, err := server.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+	text := make([]byte, 4096)
+	if n, err := conn.Read(text); err != nil || !strings.Contains(string(text[:n]), "arrives") {
+		t.Errorf("got %q, %v", text[:n], err)
+	}
+}
