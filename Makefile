@@ -5,6 +5,9 @@ export GOTOOLCHAIN = auto
 # One static binary that runs anywhere, also where there is no C library.
 export CGO_ENABLED = 0
 
+# The servers that tests start live where a user's PATH often does not look.
+export PATH := $(PATH):/usr/sbin:/sbin
+
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 FLAGS   := -trimpath -ldflags '-s -w -X main.version=$(VERSION)'
 FUZZ    := 20s
