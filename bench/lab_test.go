@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"doorward/config"
 )
 
 // TestMain lets the test binary be its own load generator, as the benchmark is.
@@ -76,6 +78,27 @@ func TestProbeRefusesAProxyThatSkipsTheWork(t *testing.T) {
 	}
 	if err := lacksServer(l.setting.Servers[0], l.host()); err == nil {
 		t.Error("the probe does not see the Server field of nginx")
+	}
+}
+
+// The files of the others are read by the others, in the tests above.
+func TestDoorwardReadsItsFileWithoutAWarning(t *testing.T) {
+	s := setting{
+		Dir: t.TempDir(), HTTP: "127.0.0.1:8080", HTTPS: "127.0.0.1:8443",
+		Servers: []string{"127.0.0.1:8001", "127.0.0.1:8002"},
+		Hosts:   []string{"app1.bench.test", "app2.bench.test"},
+		Headers: map[string]string{"X-Frame-Options": "DENY"},
+	}
+	s.Certificate = filepath.Join(s.Dir, "edge.pem")
+	if err := writeCertificate(s.Certificate, s.Hosts); err != nil {
+		t.Fatal(err)
+	}
+	file, err := s.render("doorward.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, said := config.Load(file, os.LookupEnv); len(said) > 0 {
+		t.Errorf("config.Load: %v", said)
 	}
 }
 

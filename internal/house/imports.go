@@ -49,7 +49,7 @@ func bans() []ban {
 func layers() []ban {
 	return []ban{
 		{
-			from: "./...", except: "./app ./cmd/... ./config/... ./test/...",
+			from: "./...", except: "./app ./cmd/... ./config/... ./test/... ./bench",
 			to: "./config/...", tests: true,
 			why: "leaves take small option structs of their own, and app/build_*.go translates," +
 				" so that a key can move without them",
