@@ -55,6 +55,26 @@ type Config struct {
 	Backends map[string]*Backend `toml:"backends"`
 
 	_ struct{} `later:"state,stats,sign_in,groups,password_policy,brand,mail"`
+
+	root place
+}
+
+// At returns the place of a key as a diagnostic without a message, for mistakes
+// that show only when something is built: a file that is missing, a key that does
+// not fit its certificate. Steps are names of keys and indices of lists, as in
+// At("route", 3, "respond", "file"). A key that is not in the file has the place
+// of the table it would stand in.
+func (c *Config) At(steps ...any) Diagnostic {
+	p := c.root
+	for _, step := range steps {
+		switch step := step.(type) {
+		case string:
+			p = p.key(step)
+		case int:
+			p = p.item(step)
+		}
+	}
+	return Diagnostic{Key: p.path}.at(p.position())
 }
 
 // ErrorPages maps status codes (400 to 599) to absolute file names.

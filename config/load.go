@@ -24,7 +24,7 @@ func Load(path string, env func(string) (string, bool)) (*Config, Diagnostics) {
 	if root.given {
 		l.include(root)
 	}
-	cfg := &Config{}
+	cfg := &Config{root: root}
 	if root.given {
 		d := decoder{report: l.report, dir: dir}
 		d.config(cfg, root)

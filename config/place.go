@@ -66,6 +66,9 @@ func quoteKey(name string) string {
 
 // position is that of the value when there is one, of its key otherwise.
 func (p place) position() position {
+	if p.node == nil {
+		return position{}
+	}
 	if p.given && p.node.value.file != nil {
 		return p.node.value
 	}

@@ -220,6 +220,33 @@ func TestWarningsAboutRoutesNameTheirPlace(t *testing.T) {
 	}
 }
 
+func TestPlacesOfKeys(t *testing.T) {
+	cfg, dir := mustLoad(t, head+`[[route]]
+backend = "a.b"
+[backends."a.b"]
+servers = ["https://10.0.0.1"]
+tls = { ca_file = "ca.pem" }
+`)
+	for _, c := range []struct {
+		steps []any
+		want  string
+	}{
+		{[]any{"backends", "a.b", "tls", "ca_file"}, `7:19: backends."a.b".tls.ca_file: `},
+		{[]any{"backends", "a.b", "servers", 0}, `6:12: backends."a.b".servers[0]: `},
+		{[]any{"backends", "a.b", "servers", 7}, `6:1: backends."a.b".servers[7]: `},
+		{[]any{"route", 0, "error_pages", "503"}, `3:3: route[0].error_pages.503: `},
+		{[]any{"log", "output"}, `1:1: log.output: `},
+		{nil, `1:1: `},
+	} {
+		if got := cfg.At(c.steps...).String(); got != dir+"/a.toml:"+c.want {
+			t.Errorf("At(%v) = %q, want %q", c.steps, got, c.want)
+		}
+	}
+	if got := (&config.Config{}).At("log", "output"); got != (config.Diagnostic{Key: "log.output"}) {
+		t.Errorf("At of a Config without files = %+v", got)
+	}
+}
+
 func TestServerAddresses(t *testing.T) {
 	for url, want := range map[string]string{
 		"http://10.0.0.1":            "tcp 10.0.0.1:80 false",
