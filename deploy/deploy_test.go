@@ -206,3 +206,38 @@ func TestImageHoldsNothingToBreakInWith(t *testing.T) {
 		t.Error("no certificates of public authorities: no https server can be verified")
 	}
 }
+
+// What .dockerignore hides must not be a source, nor a file that one embeds.
+func TestImageIsBuiltFromAllSources(t *testing.T) {
+	const files = `{{if not .Standard}}{{$d := .Dir}}{{range .GoFiles}}{{$d}}/{{.}}
+{{end}}{{range .EmbedFiles}}{{$d}}/{{.}}
+{{end}}{{end}}`
+	out, err := exec.Command("go", "list", "-deps", "-f", files, "../cmd/doorward").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	top, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	hidden := strings.Fields(regexp.MustCompile(`(?m)^#.*$`).ReplaceAllString(read(t, "../.dockerignore"), ""))
+	sources := 0
+	for _, file := range strings.Fields(string(out)) {
+		name, ours := strings.CutPrefix(file, top+"/")
+		if !ours {
+			continue
+		}
+		sources++
+		folder, _, _ := strings.Cut(name, "/")
+		matched, err := filepath.Match("*.md", name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if matched || slices.Contains(hidden, folder) || strings.Contains(name, "/testdata/") {
+			t.Errorf(".dockerignore hides %s, which is part of the binary", name)
+		}
+	}
+	if sources == 0 {
+		t.Error("go list names no source of ours")
+	}
+}
