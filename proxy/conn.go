@@ -20,6 +20,8 @@ type conn struct {
 	l    *Listener
 	io   *netio.Conn
 	peer netip.AddrPort
+	// shard is the part of the registry that knows the connection.
+	shard int
 
 	tlsVersion, tlsCipher uint16
 
@@ -112,12 +114,8 @@ func (c *conn) leave() {
 }
 
 func (c *conn) handshake(s *Snapshot) error {
-	if h := c.e.handshakes; h != nil {
-		h <- struct{}{}
-		defer func() { <-h }()
-	}
 	c.io.StartServer(s.TLS)
-	if err := c.io.Handshake(s.Timeouts.Handshake); err != nil {
+	if err := c.io.Handshake(s.Timeouts.Handshake, c.e.handshakes); err != nil {
 		return err
 	}
 	state := c.io.TLS().ConnectionState()

@@ -17,11 +17,25 @@ func (x *exchange) decide() int {
 	}
 	x.readClient()
 	x.readRequestID()
-	if x.req.Form == h1.AsteriskForm {
+	switch {
+	case x.c.l.RedirectPort != "":
+		return x.knowHost()
+	case x.req.Form == h1.AsteriskForm:
 		return 0
 	}
 	return x.findRoute()
 }
+
+// knowHost is all that a listener which only redirects asks of the table.
+func (x *exchange) knowHost() int {
+	res := x.snap.Table.Match(&route.Request{Host: x.host, Path: root})
+	if res.Rule < 0 && !res.Known {
+		return http.StatusMisdirectedRequest
+	}
+	return 0
+}
+
+var root = []byte("/")
 
 // readHost makes the one host that everything below decides on. An absolute
 // target must name the same one as the Host field, and the scheme of the

@@ -144,9 +144,7 @@ func (c *conn) end() {
 		c.abandon()
 	}
 	_ = c.io.Close()
-	if p := c.pinned; p != nil {
-		_ = p.conn.Close()
-	}
+	c.dropPinned()
 	c.leave()
 	c.l.open.Add(-1)
 	c.e.conns.remove(c)

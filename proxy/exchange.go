@@ -116,7 +116,7 @@ func (x *exchange) serve() {
 		x.fail(status)
 		return
 	}
-	if x.c.l.RedirectPort != "" {
+	if x.route == nil && x.c.l.RedirectPort != "" {
 		x.redirectToHTTPS()
 		return
 	}
@@ -131,6 +131,7 @@ func (x *exchange) serve() {
 // act does what the route says.
 func (x *exchange) act() {
 	r := x.route
+	x.c.io.WriteIdle = r.ClientTimeout
 	switch {
 	case r.Redirect != nil:
 		x.end('L', 'R')

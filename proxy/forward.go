@@ -130,6 +130,7 @@ func (x *exchange) attempt() failure {
 	if f := x.claim(); f.cause != none {
 		return f
 	}
+	x.rec.Server, x.rec.ServerConns = x.server.Name(), x.server.Active()
 	x.queuedAt = netio.Now()
 	if f := x.connect(); f.cause != none {
 		return f
@@ -314,6 +315,13 @@ type pinned struct {
 	backend *backend.Backend
 	server  *backend.Server
 	conn    *backend.Conn
+}
+
+func (c *conn) dropPinned() {
+	if p := c.pinned; p != nil {
+		c.pinned = nil
+		_ = p.conn.Close()
+	}
 }
 
 // takePinned gives the pinned connection if it leads to the server.

@@ -22,11 +22,13 @@ type registryShard struct {
 }
 
 func (r *registry) shard(c *conn) *registryShard {
-	return &r.shards[int(c.peer.Port())%len(r.shards)]
+	return &r.shards[c.shard]
 }
 
 func (r *registry) add(c *conn) {
 	r.open.Add(1)
+	// The peer may become another one later, through a PROXY header.
+	c.shard = int(c.peer.Port()) % len(r.shards)
 	s := r.shard(c)
 	s.mu.Lock()
 	if s.conns == nil {

@@ -234,6 +234,7 @@ func (x *exchange) serverDone(whole bool) {
 	case !whole, x.resp.Close, x.extra || x.srv.len() > 0, !x.up.complete():
 		_ = to.Close()
 	case x.pin:
+		x.c.dropPinned()
 		x.c.pinned = &pinned{x.backend, s, to}
 	default:
 		s.Keep(to)

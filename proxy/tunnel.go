@@ -260,8 +260,6 @@ func (h *half) run() {
 	}
 }
 
-var errPanicked = errors.New("panic in a tunnel")
-
 func (h *half) copy() error {
 	for {
 		n, err := h.from.ReadLazy(h.take, h.give)

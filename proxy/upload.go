@@ -35,7 +35,9 @@ type upload struct {
 	// tunnelled is what the client sent after an upgrade.
 	tunnelled int64
 
+	// done is closed, and over set, when the goroutine ends.
 	done chan struct{}
+	over atomic.Bool
 	// fault is set with err, before the server's side is woken.
 	fault atomic.Bool
 	// read says that the whole body was read from the client, sent that all of it
@@ -53,6 +55,7 @@ func (u *upload) prepare(x *exchange) {
 	u.fault.Store(false)
 	u.read.Store(false)
 	u.sent.Store(false)
+	u.over.Store(false)
 	switch buffered := x.in.len() - x.head; {
 	case x.req.Chunked:
 		u.here, u.waiting = buffered, true
@@ -94,22 +97,32 @@ func (u *upload) start() {
 }
 
 func (u *upload) run() {
-	defer close(u.done)
+	err := errPanicked
+	defer func() { u.settle(err) }()
 	b := u.x.e.bulk.Get().(*[bulkBytes]byte)
 	defer u.x.e.bulk.Put(b)
 	u.x.c.io.ReadIdle, u.x.c.io.ReadUntil = u.x.route.ClientTimeout, 0
-	var err error
 	if u.x.req.Chunked {
 		err = u.chunks(b[:])
 	} else {
 		err = u.length(b[:])
 	}
+}
+
+// settle ends the goroutine. When it was the client's fault, whoever waits for
+// the server's answer is woken: there will be none.
+func (u *upload) settle(err error) {
 	if err != nil && !errors.Is(err, errServer) {
 		u.err = err
 		u.fault.Store(true)
 		u.to.Abort()
 	}
+	u.moved.Store(netio.Now())
+	u.over.Store(true)
+	close(u.done)
 }
+
+var errPanicked = errors.New("panic while bytes were moved")
 
 // errServer says that the server does not take more. That is no fault of the
 // client, and the answer may be there already.
@@ -212,17 +225,25 @@ func (u *upload) busy(d time.Duration) bool {
 	if !u.started || u.fault.Load() {
 		return false
 	}
-	return !u.sent.Load() || netio.Now()-u.moved.Load() < int64(d)
+	return !u.over.Load() || netio.Now()-u.moved.Load() < int64(d)
 }
 
-// complete tells whether the whole body went to the server, waiting for the last
-// write where only that is missing.
+// lastWrite is how long an answer waits for the end of the request, when all of
+// that was read from the client.
+const lastWrite = 50 * time.Millisecond
+
+// complete tells whether the whole body went to the server. The answer to a
+// request often overtakes the return of the last write of it: that is waited
+// for.
 func (u *upload) complete() bool {
 	if !u.started {
 		return true
 	}
 	if u.read.Load() {
-		<-u.done
+		select {
+		case <-u.done:
+		case <-time.After(lastWrite):
+		}
 	}
 	return u.sent.Load()
 }

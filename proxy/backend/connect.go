@@ -67,7 +67,7 @@ func (s *Server) open() (*Conn, error) {
 	if s.tls != nil {
 		c.StartClient(s.tls)
 		c.WriteIdle = timeouts.Connect
-		if err := c.Handshake(time.Until(limit)); err != nil {
+		if err := c.Handshake(time.Until(limit), nil); err != nil {
 			_ = sock.Close()
 			return nil, s.failed(TLS, explain(err))
 		}

@@ -78,6 +78,9 @@ type Conn struct {
 	corkMu sync.Mutex
 	cork   *gather
 
+	// turns is the bound on handshakes while one runs here.
+	turns chan struct{}
+
 	readArmed  int64
 	writeArmed int64
 	aborted    atomic.Bool
@@ -117,13 +120,32 @@ func (c *Conn) StartServer(cfg *tls.Config) { c.tls = tls.Server(under{c}, cfg) 
 // StartClient puts TLS as the client over the connection.
 func (c *Conn) StartClient(cfg *tls.Config) { c.tls = tls.Client(under{c}, cfg) }
 
-// Handshake runs the TLS handshake within d, which bounds it as a whole.
-func (c *Conn) Handshake(d time.Duration) error {
+// Handshake runs the TLS handshake within d, which bounds it as a whole. A turn
+// is taken from turns, by a send, while the handshake computes, and given back
+// while it waits for the peer: so a bound on handshakes at work cannot be used up
+// by peers that say nothing. Nil is no bound.
+func (c *Conn) Handshake(d time.Duration, turns chan struct{}) error {
 	idle, until := c.ReadIdle, c.ReadUntil
 	c.ReadIdle, c.ReadUntil = 0, Now()+int64(d)
+	c.turns = turns
+	c.takeTurn()
 	err := c.tls.Handshake()
+	c.giveTurn()
+	c.turns = nil
 	c.ReadIdle, c.ReadUntil = idle, until
 	return err
+}
+
+func (c *Conn) takeTurn() {
+	if c.turns != nil {
+		c.turns <- struct{}{}
+	}
+}
+
+func (c *Conn) giveTurn() {
+	if c.turns != nil {
+		<-c.turns
+	}
 }
 
 // Read reads what is there, waiting for it within the limits in force.

@@ -82,7 +82,7 @@ func secured(t testing.TB, c *netio.Conn, theirs net.Conn) (*netio.Conn, *tls.Co
 	c.StartClient(&tls.Config{InsecureSkipVerify: true, DynamicRecordSizingDisabled: true})
 	done := make(chan error, 1)
 	go func() { done <- peer.Handshake() }()
-	if err := c.Handshake(long); err != nil {
+	if err := c.Handshake(long, nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := <-done; err != nil {

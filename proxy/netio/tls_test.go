@@ -204,7 +204,7 @@ func TestHandshakeTimeout(t *testing.T) {
 	c.ReadIdle, c.ReadUntil = long, 7
 	c.StartClient(&tls.Config{InsecureSkipVerify: true})
 	start := time.Now()
-	err := c.Handshake(30 * time.Millisecond)
+	err := c.Handshake(30*time.Millisecond, nil)
 	if took := time.Since(start); err != netio.ErrTimeout || took < 30*time.Millisecond || took > long {
 		t.Errorf("error %v after %v, want ErrTimeout after 30ms", err, took)
 	}
