@@ -22,7 +22,8 @@ type Backend struct {
 	// status codes 401 403 404 408 421 425 429 500 501 502 503 504. A request that
 	// may have had an effect is never repeated.
 	RetryOn []string `toml:"retry_on" default:"connect" is:"word" enum:"connect,empty-response,response-timeout,401,403,404,408,421,425,429,500,501,502,503,504"`
-	// The last attempt goes to another server, if there is one.
+	// Retries go to another server at once, if there is one. With false they wait a
+	// second (or timeouts.connect, if less) and stay with the server.
 	Redispatch bool `toml:"redispatch" default:"true"`
 	// Servers by URL alone; their names are their addresses.
 	// After Load these are in Servers as well.

@@ -172,7 +172,7 @@ func (b *Backend) Retries() int { return b.options.Retries }
 // RetryOn is what is worth another try. It is not to be changed.
 func (b *Backend) RetryOn() *RetryOn { return &b.options.RetryOn }
 
-// Redispatch tells whether the last try goes to another server.
+// Redispatch tells whether retries go to another server.
 func (b *Backend) Redispatch() bool { return b.options.Redispatch }
 
 // KeepAlive tells whether connections to servers serve more than one request.

@@ -33,7 +33,7 @@ type Options struct {
 	Retries int
 	// RetryOn is what is worth another try.
 	RetryOn RetryOn
-	// Redispatch sends the last try to another server.
+	// Redispatch sends retries to another server.
 	Redispatch bool
 	// Log takes what happens outside of requests; nil is silence.
 	Log *zap.Logger
