@@ -35,7 +35,7 @@ func (x *exchange) record() {
 	r.Client = x.client
 	r.Scheme = x.scheme
 	r.TLSVersion, r.TLSCipher = x.c.tlsVersion, x.c.tlsCipher
-	if x.head > 0 {
+	if x.req.Target != nil { // of a refused head too, as far as it was read
 		r.Method, r.Target, r.Host = x.req.Method, x.req.Target, x.req.Host
 		r.Protocol = "HTTP/1.1"
 		if x.req.Minor == 0 {
@@ -43,6 +43,8 @@ func (x *exchange) record() {
 		}
 		r.UserAgent, _ = x.req.Find(h1.UserAgent)
 		r.Referer, _ = x.req.Find(h1.Referer)
+	}
+	if x.head > 0 {
 		r.BytesIn = int64(x.head) + x.up.received()
 	}
 	r.RequestID = x.requestID()

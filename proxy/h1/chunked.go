@@ -188,8 +188,10 @@ func (c *Chunks) trailerBytes(b []byte) (int, error) {
 		return 0, errBareLF
 	}
 	if end == 2 || c.trailer[end-3] == '\n' {
+		if err := c.parseTrailer(); err != nil {
+			return 0, err
+		}
 		c.state = finished
-		return k, c.parseTrailer()
 	}
 	return k, nil
 }

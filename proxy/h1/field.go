@@ -35,6 +35,12 @@ const (
 // 7.6.1): the framing and the connection of the other side are its own.
 func (k Kind) HopByHop() bool { return k >= Connection && k <= Nominated }
 
+// nominable tells whether naming a field of this kind in Connection takes it out
+// of the message. The other kinds end here anyway, or are protected.
+func (k Kind) nominable() bool {
+	return k == Other || k == UserAgent || k == Referer || k == Date
+}
+
 // Field is one header line, in slices of the buffer it was read into. Value has
 // no white space around it and no control character but tab.
 type Field struct {

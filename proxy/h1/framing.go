@@ -16,11 +16,12 @@ type message struct {
 	// when the Connection field says so too.
 	Upgrade []byte
 
-	keepAlive, upgradeToken bool
+	close, keepAlive, upgradeToken bool
+	tokens                         int
 }
 
-// maxTokens bounds the elements of the Connection field: each costs a walk over
-// all fields.
+// maxTokens bounds the elements of the Connection fields of a message: each costs
+// a walk over all fields.
 const maxTokens = 32
 
 // Find returns the value of the first field of the kind.
@@ -46,8 +47,8 @@ func (m *message) Get(name string) ([]byte, bool) {
 // framing reads the fields that say where the message ends and what becomes of
 // the connection.
 func (m *message) framing(protected func(name []byte) bool) error {
-	m.Length, m.Chunked, m.Close, m.Upgrade = -1, false, m.Minor == 0, nil
-	m.keepAlive, m.upgradeToken = false, false
+	m.Length, m.Chunked, m.Upgrade = -1, false, nil
+	m.close, m.keepAlive, m.upgradeToken, m.tokens = false, false, false, 0
 	var upgrade []byte
 	for i := range m.Fields {
 		f := &m.Fields[i]
@@ -72,9 +73,8 @@ func (m *message) framing(protected func(name []byte) bool) error {
 	if m.Chunked && m.Length >= 0 {
 		return errTwoFramings
 	}
-	if m.keepAlive && m.Minor == 0 {
-		m.Close = false
-	}
+	// Close wins over keep-alive, which HTTP/1.0 needs (RFC 9112, section 9.3).
+	m.Close = m.close || m.Minor == 0 && !m.keepAlive
 	if m.upgradeToken {
 		m.Upgrade = upgrade
 	}
@@ -103,8 +103,8 @@ func (m *message) coding(v []byte) error {
 // connection reads one Connection field and marks the fields it names, which
 // end here (RFC 9110, section 7.6.1).
 func (m *message) connection(v []byte, protected func([]byte) bool) error {
-	for n := 0; v != nil; n++ {
-		if n == maxTokens {
+	for ; v != nil; m.tokens++ {
+		if m.tokens == maxTokens {
 			return errTokens
 		}
 		var token []byte
@@ -112,7 +112,7 @@ func (m *message) connection(v []byte, protected func([]byte) bool) error {
 		switch {
 		case len(token) == 0:
 		case EqualFold(token, "close"):
-			m.Close = true
+			m.close = true
 		case EqualFold(token, "keep-alive"):
 			m.keepAlive = true
 		case EqualFold(token, "upgrade"):
@@ -135,7 +135,7 @@ func (m *message) nominate(token []byte, protected func([]byte) bool) error {
 	}
 	for i := range m.Fields {
 		f := &m.Fields[i]
-		if f.Kind == Other && sameName(f.Name, token) {
+		if f.Kind.nominable() && sameName(f.Name, token) {
 			f.Kind = Nominated
 		}
 	}

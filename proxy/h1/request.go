@@ -50,8 +50,10 @@ var slash = []byte("/")
 
 // Parse reads the head at the start of b into r and returns how many bytes it
 // takes. The error is ErrIncomplete while b holds a beginning only and nothing
-// wrong, else a *SyntaxError.
+// wrong, else a *SyntaxError. After an error r holds what was read before it, and
+// nothing of an earlier request.
 func (p *Parser) Parse(b []byte, r *Request) (int, error) {
+	*r = Request{message: message{Fields: r.Fields[:0]}}
 	n, err := p.parse(b, r)
 	if err == ErrIncomplete && len(b) >= p.HeadBytes {
 		if bytes.IndexByte(b, '\n') < 0 {
@@ -87,7 +89,10 @@ func (p *Parser) parse(b []byte, r *Request) (int, error) {
 	if err := r.framing(p.Protected); err != nil {
 		return 0, err
 	}
-	return start + n, r.single()
+	if err := r.single(); err != nil {
+		return 0, err
+	}
+	return start + n, nil
 }
 
 // early refuses a request line before it has ended, when it cannot become one.

@@ -53,6 +53,9 @@ func ParseResponse(b []byte, r *Response, l Limits) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	if size+n > l.HeadBytes {
+		return 0, errHeadBytes
+	}
 	// What a server's Connection field names besides the fixed set is left alone:
 	// it could name what protects the client (security case HOP-08).
 	if err := r.framing(nil); err != nil {
