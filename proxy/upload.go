@@ -48,7 +48,7 @@ type upload struct {
 
 // prepare finds out what there is to send.
 func (u *upload) prepare(x *exchange) {
-	u.x, u.most = x, x.route.BodyBytes
+	u.x = x
 	u.here, u.waiting, u.started = 0, false, false
 	u.to, u.rest, u.err, u.done = nil, nil, nil, nil
 	u.total, u.tunnelled = 0, 0
@@ -89,7 +89,7 @@ func (u *upload) received() int64 { return int64(u.here) + u.total + u.tunnelled
 
 // start lets the rest of the body follow.
 func (u *upload) start() {
-	u.started, u.to = true, u.x.to
+	u.started, u.to, u.most = true, u.x.to, u.x.route.BodyBytes
 	u.done = make(chan struct{})
 	u.moved.Store(netio.Now())
 	u.decoder.Reset(u.x.snap.Limits.Limits)
