@@ -7,21 +7,19 @@
 // does the work, so that no other package imports config. The package sees no
 // flag and no signal: those belong to cmd/doorward.
 //
-//	file -> config.Load -> build (may fail, undoes itself) -> listeners opened
+//	file -> build: config.Load, translate (may fail, undoes itself) -> listeners opened
 //	     -> one swap -> the old generation retires
 package app
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"runtime"
 	"sync"
 	"time"
 
 	"go.uber.org/zap"
 
-	"doorward/config"
 	"doorward/proxy"
 )
 
@@ -35,6 +33,9 @@ type Options struct {
 	StateDir string
 	// Version stands in the log and at the control socket.
 	Version string
+
+	// dry builds without leaving anything behind.
+	dry bool
 }
 
 // App is one running instance.
@@ -46,6 +47,7 @@ type App struct {
 	places    *places
 	listeners map[string]*listener
 	control   *control
+	notify    notifier
 	started   time.Time
 
 	// mu keeps reloads and Stop apart.
@@ -59,25 +61,24 @@ type App struct {
 var ErrStopped = errors.New("doorward is stopping")
 
 // New reads the configuration and builds everything from it, without opening a
-// listener. Config errors come as a *ConfigError with all of them.
+// listener. What is wrong with the configuration comes as a *ConfigError.
 func New(o Options) (*App, error) {
-	cfg, err := load(o)
+	g, err := build(o, nil)
 	if err != nil {
 		return nil, err
 	}
-	g, err := build(cfg, o, nil)
-	if err != nil {
-		return nil, err
+	a := &App{
+		options: o, current: g, listeners: map[string]*listener{}, control: &control{},
+		notify: notifier{g.log}, started: time.Now(),
 	}
-	a := &App{options: o, current: g, listeners: map[string]*listener{}, started: time.Now()}
-	a.places = newPlaces(connectionLimit(cfg))
+	a.places = newPlaces(connectionLimit(g.cfg))
 	a.engine = proxy.New(proxy.Options{
-		Log: g.log, Access: g.accessLog(), Handshakes: handshakeLimit(cfg),
+		Log: g.log, Access: g.accessLog(), Handshakes: handshakeLimit(g.cfg),
 	})
 	return a, nil
 }
 
-// Log is the log of the present generation.
+// Log is the log of the instance. It stays valid across reloads.
 func (a *App) Log() *zap.Logger {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -88,73 +89,32 @@ func (a *App) Log() *zap.Logger {
 func (a *App) Start() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	opened, err := a.open(a.current.cfg)
+	g := a.current
+	opened, err := a.open(g.cfg)
+	if err == nil {
+		a.control, err = openControl(g.cfg.Listen.Control, a.commands(), g.log)
+	}
 	if err != nil {
-		return err
-	}
-	if a.control, err = openControl(a, a.current.cfg.Listen.Control); err != nil {
 		closeAll(opened)
+		g.discard(nil)
 		return err
 	}
-	a.current.warn()
-	a.commit(a.current, opened)
-	a.current.log.Info("doorward serves", zap.String("version", a.options.Version),
-		zap.String("go", runtime.Version()), zap.Strings("http", a.current.cfg.Listen.HTTP),
-		zap.Strings("https", a.current.cfg.Listen.HTTPS))
+	a.commit(g, opened)
+	g.warn()
+	if w := Toolchain(runtime.Version()); w != "" {
+		g.log.Warn("toolchain", zap.String("warning", w))
+	}
+	g.log.Info("doorward serves", zap.String("version", a.options.Version),
+		zap.String("go", runtime.Version()), zap.Strings("http", g.cfg.Listen.HTTP),
+		zap.Strings("https", g.cfg.Listen.HTTPS))
+	a.notify.ready("serving")
 	return nil
 }
 
-// Reload reads the configuration file again and makes it the one in force. After
-// an error everything is as it was before. It returns what changed, in words.
-func (a *App) Reload() (string, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.stopped {
-		return "", ErrStopped
-	}
-	report, err := a.reload()
-	if err != nil {
-		a.current.log.Error("reload refused, the old configuration stays in force",
-			zap.Error(err))
-		return "", err
-	}
-	a.current.log.Info("reloaded", zap.String("changes", report))
-	return report, nil
-}
-
-func (a *App) reload() (string, error) {
-	began := time.Now()
-	cfg, err := load(a.options)
-	if err != nil {
-		return "", err
-	}
-	old := a.current
-	next, err := build(cfg, a.options, old)
-	if err != nil {
-		return "", err
-	}
-	opened, err := a.open(cfg)
-	if err != nil {
-		next.discard(old)
-		return "", err
-	}
-	control, err := a.control.moveTo(cfg.Listen.Control)
-	if err != nil {
-		closeAll(opened)
-		next.discard(old)
-		return "", err
-	}
-	next.warn()
-	// Nothing below this line can fail.
-	a.control = control
-	a.commit(next, opened)
-	old.retire(next)
-	return fmt.Sprintf("%s; took %v", next.diff(old), time.Since(began).Round(time.Millisecond)), nil
-}
-
-// commit makes a generation the current one.
+// commit makes a generation the current one. It cannot fail.
 func (a *App) commit(g *generation, opened []*listener) {
 	a.current = g
+	g.turnLogs()
 	a.engine.SetAccessLog(g.accessLog())
 	a.engine.Swap(g.snapshot)
 	for _, b := range g.backends {
@@ -167,8 +127,12 @@ func (a *App) commit(g *generation, opened []*listener) {
 	a.assign(g.cfg)
 }
 
+// afterDrain is how long connections that were cut at the end of a drain, and
+// the log lines about them, may take.
+const afterDrain = 2 * time.Second
+
 // Stop ends the instance: listeners close, idle connections too, requests in
-// flight get until ctx ends. It returns an error when some did not make it.
+// flight get until ctx ends and are then cut. It returns an error when some were.
 func (a *App) Stop(ctx context.Context) error {
 	a.mu.Lock()
 	a.stopped = true
@@ -177,14 +141,30 @@ func (a *App) Stop(ctx context.Context) error {
 		l.close()
 	}
 	a.mu.Unlock()
+	if end, ok := ctx.Deadline(); ok {
+		a.notify.stopping(time.Until(end))
+	}
 	g.log.Info("stopping", zap.Int64("connections", a.engine.Open()))
 	err := a.engine.Drain(ctx)
+	last, cancel := context.WithTimeout(context.Background(), afterDrain)
+	defer cancel()
+	if err != nil {
+		g.log.Warn("requests cut short", zap.Int64("connections", a.engine.Open()))
+		_ = a.engine.Drain(last)
+	}
 	a.control.close()
 	for _, b := range g.backends {
 		b.Retire(nil)
 	}
 	g.log.Info("stopped", zap.Bool("in_time", err == nil))
-	return errors.Join(err, g.closeLogs(ctx))
+	return errors.Join(err, g.closeLogs(last))
+}
+
+// ReopenLogs opens the log files again, after they were rotated.
+func (a *App) ReopenLogs() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.current.reopenLogs()
 }
 
 // DrainTime is how long Stop should be given: timeouts.drain.
@@ -199,20 +179,4 @@ func (a *App) Root() []byte {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.current.certs.RootPEM()
-}
-
-// ConfigError holds everything that is wrong with a configuration.
-type ConfigError struct {
-	Diagnostics config.Diagnostics
-}
-
-// Error lists the errors, one a line.
-func (e *ConfigError) Error() string { return e.Diagnostics.String() }
-
-func load(o Options) (*config.Config, error) {
-	cfg, found := config.Load(o.Path, o.Env)
-	if errs := found.Errors(); len(errs) > 0 {
-		return nil, &ConfigError{errs}
-	}
-	return cfg, nil
 }

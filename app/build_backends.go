@@ -3,7 +3,6 @@ package app
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -30,7 +29,7 @@ func (g *generation) buildBackends(previous *generation) error {
 		}
 		b, err := backend.New(g.backendOptions(c), old)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("backends.%s: %w", c.Name, err))
+			errs = append(errs, g.keyed("backends."+c.Name, unnamed(err)))
 			continue
 		}
 		g.backends[c.Name] = b

@@ -80,7 +80,7 @@ func (g *generation) buildRoutes(s *proxy.Snapshot) error {
 		rules[i] = rule(c)
 		r, err := g.buildRoute(c)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("route %q: %w", c.Name, err))
+			errs = append(errs, atRoute(c, err))
 		}
 		s.Routes = append(s.Routes, r)
 	}
@@ -91,11 +91,18 @@ func (g *generation) buildRoutes(s *proxy.Snapshot) error {
 	}
 	s.Table = table
 	for _, shadow := range table.Unreachable() {
-		g.warnings = append(g.warnings, fmt.Sprintf("route %q can never match: "+
-			"route %q before it takes all its requests",
-			rules[shadow.Rule].Name, rules[shadow.By].Name))
+		never, by := &g.cfg.Routes[shadow.Rule], &g.cfg.Routes[shadow.By]
+		g.warnings = append(g.warnings, never.Warning(fmt.Sprintf("route %q can never match: "+
+			"route %q before it takes all its requests", never.Name, by.Name)))
 	}
 	return nil
+}
+
+// atRoute says that an error is about a route.
+func atRoute(c *config.Route, err error) error {
+	place := c.Warning("")
+	place.Severity = config.Error
+	return placed(place, err)
 }
 
 // rule is what the routing table must know of a route.

@@ -1,9 +1,11 @@
 package app
 
 import (
+	"cmp"
 	cryptotls "crypto/tls"
 	"path/filepath"
 
+	"doorward/config"
 	"doorward/tls"
 )
 
@@ -26,8 +28,10 @@ func (g *generation) buildTLS(o Options, previous *generation) error {
 	}
 	m, warnings, err := tls.Load(opts, old)
 	for _, w := range warnings {
-		g.warnings = append(g.warnings, w.String())
+		g.warnings = append(g.warnings, config.Diagnostic{
+			File: cmp.Or(w.File, g.cfg.Files[0]), Message: w.Text, Severity: config.Warning,
+		})
 	}
 	g.certs = m
-	return err
+	return g.keyed("tls", err)
 }

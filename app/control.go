@@ -1,9 +1,140 @@
 package app
 
-type control struct{}
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net"
+	"net/http"
+	"os"
+	"runtime"
+	"time"
 
-func openControl(a *App, path string) (*control, error) { return &control{}, nil }
+	"go.uber.org/zap"
 
-func (c *control) moveTo(path string) (*control, error) { return c, nil }
+	"doorward/internal/safe"
+)
 
-func (c *control) close() {}
+// control is the socket that the subcommands of doorward talk to: HTTP with JSON
+// over a Unix socket, so that curl --unix-socket works as well. What may be
+// asked stands in commands.
+type control struct {
+	// path is "" for no socket.
+	path   string
+	file   os.FileInfo
+	server *http.Server
+	log    *zap.Logger
+}
+
+// Bounds of the control socket. An answer may take as long as a reload does.
+const (
+	controlRead    = 10 * time.Second
+	controlAnswer  = 2 * time.Minute
+	controlHead    = 16 << 10
+	controlGoodbye = 5 * time.Second
+)
+
+// commands are what the control socket answers.
+func (a *App) commands() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /reload", a.answerReload)
+	mux.HandleFunc("GET /version", a.answerVersion)
+	return mux
+}
+
+// refusal is the body of an answer that is not 200.
+type refusal struct {
+	Error string `json:"error"`
+}
+
+func (a *App) answerReload(w http.ResponseWriter, _ *http.Request) {
+	report, err := a.Reload()
+	switch {
+	case errors.Is(err, ErrStopped):
+		answer(w, http.StatusServiceUnavailable, refusal{err.Error()})
+	case err != nil:
+		answer(w, http.StatusUnprocessableEntity, refusal{err.Error()})
+	default:
+		answer(w, http.StatusOK, report)
+	}
+}
+
+// Version is what a running instance says about itself.
+type Version struct {
+	Version string    `json:"version"`
+	Go      string    `json:"go"`
+	PID     int       `json:"pid"`
+	Config  string    `json:"config"`
+	Started time.Time `json:"started"`
+}
+
+func (a *App) answerVersion(w http.ResponseWriter, _ *http.Request) {
+	answer(w, http.StatusOK, Version{
+		Version: a.options.Version, Go: runtime.Version(), PID: os.Getpid(),
+		Config: a.options.Path, Started: a.started,
+	})
+}
+
+func answer(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	// An error means that who asked is gone.
+	_ = json.NewEncoder(w).Encode(body)
+}
+
+// openControl opens the control socket and answers on it.
+func openControl(path string, commands http.Handler, log *zap.Logger) (*control, error) {
+	if path == "" {
+		return &control{}, nil
+	}
+	sock, file, err := listenSocket(path)
+	if err != nil {
+		return nil, &socketError{path, err}
+	}
+	server := &http.Server{
+		Handler: commands, ReadTimeout: controlRead, WriteTimeout: controlAnswer,
+		IdleTimeout: controlRead, MaxHeaderBytes: controlHead, ErrorLog: zap.NewStdLog(log),
+	}
+	c := &control{path: path, file: file, server: server, log: log}
+	safe.Go(log, "control socket", func() { c.serve(sock) })
+	return c, nil
+}
+
+func (c *control) serve(sock net.Listener) {
+	if err := c.server.Serve(sock); !errors.Is(err, http.ErrServerClosed) {
+		c.log.Error("control socket closed", zap.Error(err))
+	}
+}
+
+// moveTo returns the control socket at path: c itself where that is the path
+// already, else a new one, beside which c goes on until it is closed.
+func (c *control) moveTo(path string, commands http.Handler, log *zap.Logger) (*control, error) {
+	if path == c.path && (path == "" || c.owns()) {
+		return c, nil
+	}
+	return openControl(path, commands, log)
+}
+
+// owns tells whether what stands at the path is still this socket.
+func (c *control) owns() bool {
+	file, err := os.Lstat(c.path)
+	return err == nil && os.SameFile(file, c.file)
+}
+
+// close removes the socket. Who is being answered gets the answer: it may be
+// about the very reload that closes this socket.
+func (c *control) close() {
+	if c.server == nil {
+		return
+	}
+	if c.owns() {
+		_ = os.Remove(c.path)
+	}
+	safe.Go(c.log, "control socket", func() {
+		ctx, cancel := context.WithTimeout(context.Background(), controlGoodbye)
+		defer cancel()
+		if c.server.Shutdown(ctx) != nil {
+			_ = c.server.Close()
+		}
+	})
+}

@@ -1,0 +1,161 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/template"
+
+	"go.uber.org/zap"
+
+	"doorward/internal/demo"
+)
+
+// DemoOptions are what a demo gets from outside.
+type DemoOptions struct {
+	// HTTP and HTTPS are the addresses to listen on.
+	HTTP, HTTPS string
+	// Dir keeps the internal CA and the configuration between runs; it is made
+	// when it is missing.
+	Dir string
+	// Version is as in Options.
+	Version string
+}
+
+// Demo is an edge with two small servers behind it, to try.
+type Demo struct {
+	*App
+	// Root is the file with the certificate of the internal CA.
+	Root string
+	// Config is the configuration file, Control the socket.
+	Config, Control string
+	servers         []*demo.Server
+}
+
+// DemoHost is the host that the demo answers for.
+const DemoHost = "whoami.localhost"
+
+// demoServers are the names of the servers.
+var demoServers = [...]string{"whoami-1", "whoami-2"}
+
+// StartDemo starts a demo. Its configuration is a file that may be changed and
+// reloaded as any other, until the next demo writes it anew.
+func StartDemo(o DemoOptions) (_ *Demo, err error) {
+	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+		return nil, err
+	}
+	_, port, err := net.SplitHostPort(o.HTTPS)
+	if err != nil {
+		return nil, fmt.Errorf("--https: %w", err)
+	}
+	d := &Demo{
+		// Two demos differ in their ports.
+		Config:  filepath.Join(o.Dir, "doorward-"+port+".toml"),
+		Control: filepath.Join(o.Dir, "control-"+port+".sock"),
+		Root:    filepath.Join(o.Dir, "internal-ca", "internal-ca.crt"),
+	}
+	if len(d.Control) > maxSocketPath {
+		d.Control = ""
+	}
+	defer func() {
+		if err != nil {
+			d.Close()
+		}
+	}()
+	if err := d.startServers(); err != nil {
+		return nil, err
+	}
+	if err := d.writeConfig(o); err != nil {
+		return nil, err
+	}
+	d.App, err = New(Options{
+		Path: d.Config, Env: os.LookupEnv, StateDir: o.Dir, Version: o.Version,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return d, d.Start()
+}
+
+func (d *Demo) startServers() error {
+	for _, name := range demoServers {
+		s, err := demo.Start(name, zap.NewNop())
+		if err != nil {
+			return err
+		}
+		d.servers = append(d.servers, s)
+	}
+	return nil
+}
+
+// Close ends the servers; to Stop the edge comes first.
+func (d *Demo) Close() {
+	for _, s := range d.servers {
+		s.Close()
+	}
+}
+
+var demoConfig = template.Must(template.New("").Funcs(template.FuncMap{"quote": quoteTOML}).Parse(
+	`# What "doorward demo" runs with. Change it and reload; the next demo writes it anew.
+
+[listen]
+http = [{{quote .HTTP}}]
+https = [{{quote .HTTPS}}]
+control = {{quote .Control}}
+
+[tls]
+internal = ["localhost", "*.localhost"]   # certificates from a CA of our own
+
+[timeouts]
+drain = "1s"
+
+[log]
+format = "console"
+access = "haproxy"
+
+[headers.response]                        # a browser would remember it for other demos
+remove = ["Strict-Transport-Security"]
+
+[[route]]
+name = "whoami"
+hosts = [{{quote .Host}}]
+backend = "whoami"
+
+[[route]]
+hosts = ["localhost"]
+redirect = {{quote .Redirect}}
+
+[backends.whoami]
+description = "Two servers that show the request they got"
+{{range .Servers}}
+[[backends.whoami.server]]
+name = {{quote .Name}}
+url = {{quote .URL}}
+{{end}}`))
+
+// quoteTOML makes a basic string of TOML. Nothing in a path or an address needs
+// more than that.
+func quoteTOML(s string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
+}
+
+func (d *Demo) writeConfig(o DemoOptions) error {
+	type server struct{ Name, URL string }
+	data := struct {
+		HTTP, HTTPS, Control, Host, Redirect string
+		Servers                              []server
+	}{HTTP: o.HTTP, HTTPS: o.HTTPS, Control: d.Control, Host: DemoHost}
+	_, port, _ := net.SplitHostPort(o.HTTPS)
+	data.Redirect = "https://" + net.JoinHostPort(DemoHost, port) + "{uri}"
+	for i, s := range d.servers {
+		data.Servers = append(data.Servers, server{demoServers[i], s.URL()})
+	}
+	f, err := os.OpenFile(d.Config, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	return errors.Join(demoConfig.Execute(f, data), f.Close())
+}

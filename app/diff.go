@@ -1,0 +1,143 @@
+package app
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"doorward/config"
+	"doorward/tls"
+)
+
+// diff says in words what is different from the old generation, an entry for
+// each kind of thing. It is empty when nothing is.
+func (g *generation) diff(old *generation) []string {
+	out := []string{}
+	is, was := g.cfg, old.cfg
+	note := func(kind string, was, is []setting) {
+		out = append(out, compare(kind, was, is)...)
+	}
+	note("listeners", listenerSettings(was), listenerSettings(is))
+	note("routes", routeSettings(was), routeSettings(is))
+	note("backends", backendSettings(was), backendSettings(is))
+	note("servers", serverSettings(was), serverSettings(is))
+	note("certificates", certificateSettings(old.certs), certificateSettings(g.certs))
+	note("settings", sectionSettings(was), sectionSettings(is))
+	return out
+}
+
+// setting is one thing with a name, and its value in a form to compare.
+type setting struct{ name, value string }
+
+// newSetting takes the exported fields of v as the value.
+func newSetting(name string, v any) setting {
+	text, err := json.Marshal(v)
+	if err != nil {
+		text = fmt.Appendf(nil, "%+v", v)
+	}
+	return setting{name, string(text)}
+}
+
+func compare(kind string, was, is []setting) []string {
+	var added, changed, removed []string
+	before, after := values(was), values(is)
+	for _, s := range is {
+		switch old, ok := before[s.name]; {
+		case !ok:
+			added = append(added, s.name)
+		case old != s.value:
+			changed = append(changed, s.name)
+		}
+	}
+	for _, s := range was {
+		if _, ok := after[s.name]; !ok {
+			removed = append(removed, s.name)
+		}
+	}
+	var out []string
+	add := func(what string, names []string) {
+		if len(names) > 0 {
+			out = append(out, kind+" "+what+": "+strings.Join(names, ", "))
+		}
+	}
+	add("added", added)
+	add("changed", changed)
+	add("removed", removed)
+	if len(added)+len(removed) == 0 && !slices.EqualFunc(was, is, sameName) {
+		out = append(out, kind+" reordered")
+	}
+	return out
+}
+
+func sameName(a, b setting) bool { return a.name == b.name }
+
+func values(settings []setting) map[string]string {
+	m := make(map[string]string, len(settings))
+	for _, s := range settings {
+		m[s.name] = s.value
+	}
+	return m
+}
+
+func listenerSettings(cfg *config.Config) (out []setting) {
+	for address, face := range faces(cfg) {
+		out = append(out, newSetting(address, face))
+	}
+	slices.SortFunc(out, func(a, b setting) int { return strings.Compare(a.name, b.name) })
+	return out
+}
+
+func routeSettings(cfg *config.Config) (out []setting) {
+	for i := range cfg.Routes {
+		out = append(out, newSetting(cfg.Routes[i].Name, cfg.Routes[i]))
+	}
+	return out
+}
+
+func backendSettings(cfg *config.Config) (out []setting) {
+	for _, b := range sortedBackends(cfg) {
+		b := *b
+		b.Servers, b.ServerURLs = nil, nil
+		out = append(out, newSetting(b.Name, b))
+	}
+	return out
+}
+
+func serverSettings(cfg *config.Config) (out []setting) {
+	for _, b := range sortedBackends(cfg) {
+		for _, s := range b.Servers {
+			out = append(out, newSetting(b.Name+"/"+s.Name, s))
+		}
+	}
+	return out
+}
+
+// certificateSettings are the certificates by file, so that a renewed one shows
+// as changed.
+func certificateSettings(m *tls.Manager) (out []setting) {
+	for _, c := range m.Certificates() {
+		name := c.Source
+		if c.Internal {
+			name = "internal CA"
+		}
+		out = append(out, newSetting(name, c))
+	}
+	return out
+}
+
+// sectionSettings are the tables that have no names of their own in them.
+func sectionSettings(cfg *config.Config) []setting {
+	listen := cfg.Listen
+	listen.HTTP, listen.HTTPS, listen.HTTPRedirect = nil, nil, false
+	return []setting{
+		newSetting("listen", listen),
+		newSetting("tls", cfg.TLS),
+		newSetting("timeouts", cfg.Timeouts),
+		newSetting("limits", cfg.Limits),
+		newSetting("log", cfg.Log),
+		newSetting("headers", cfg.Headers),
+		newSetting("error_pages", cfg.ErrorPages),
+		newSetting("networks", cfg.Networks),
+	}
+}
