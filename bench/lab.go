@@ -57,11 +57,13 @@ func openLab(o options) (*lab, error) {
 		Root:        os.Geteuid() == 0,
 		Hosts:       []string{"app1.bench.test", "app2.bench.test", "app3.bench.test"},
 		Headers: map[string]string{
-			"Strict-Transport-Security": "max-age=63072000; includeSubDomains",
-			"X-Content-Type-Options":    "nosniff",
-			"X-Frame-Options":           "DENY",
-			"Referrer-Policy":           "no-referrer",
-			"Permissions-Policy":        "geolocation=(), microphone=(), camera=()",
+			// Strict-Transport-Security is not among them: it means nothing over plain
+			// HTTP (RFC 6797, section 7.2), and not every proxy sends it there.
+			"Cross-Origin-Opener-Policy": "same-origin",
+			"X-Content-Type-Options":     "nosniff",
+			"X-Frame-Options":            "DENY",
+			"Referrer-Policy":            "no-referrer",
+			"Permissions-Policy":         "geolocation=(), microphone=(), camera=()",
 		},
 		Small: smallBody,
 	}}
@@ -119,7 +121,8 @@ func (l *lab) start(ctx context.Context) error {
 	return nil
 }
 
-// launch starts a proxy on ports of its own and waits until it listens.
+// launch starts a proxy on ports and in a folder of its own and waits until it
+// listens.
 func (l *lab) launch(ctx context.Context, p *proxy) error {
 	ports, err := freeAddresses(2)
 	if err != nil {
@@ -127,12 +130,15 @@ func (l *lab) launch(ctx context.Context, p *proxy) error {
 	}
 	p.http, p.https = ports[0], ports[1]
 	s := l.setting
+	if s.Dir, err = os.MkdirTemp(l.dir, p.name+"-"); err != nil {
+		return err
+	}
 	s.HTTP, s.HTTPS, s.Splice = p.http, p.https, p.name == "haproxy-splice"
 	file, err := s.render(p.template)
 	if err != nil {
 		return err
 	}
-	p.process, err = startProcess(l.cores.proxy, l.dir, p.command(file))
+	p.process, err = startProcess(l.cores.proxy, s.Dir, p.command(file))
 	if err != nil {
 		return fmt.Errorf("start %s: %w", p.name, err)
 	}

@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -37,9 +39,11 @@ func describe(ctx context.Context, l *lab) machine {
 		Busy:   busy(ctx),
 	}
 	for _, p := range l.proxies {
-		m.Versions = append(m.Versions, versionOf(ctx, p.name, p.version))
+		if text := versionOf(ctx, p.version); !slices.Contains(m.Versions, text) {
+			m.Versions = append(m.Versions, text)
+		}
 	}
-	m.Versions = append(m.Versions, versionOf(ctx, "wrk", []string{"wrk", "-v"}))
+	m.Versions = append(m.Versions, versionOf(ctx, []string{"wrk", "-v"}))
 	return m
 }
 
@@ -105,7 +109,8 @@ var versionNumber = regexp.MustCompile(`\d+\.\d+[^\s,]*`)
 
 // versionOf finds the number in the first line that a program prints of itself.
 // The status does not matter: wrk knows no way to ask but a wrong one.
-func versionOf(ctx context.Context, name string, command []string) string {
+func versionOf(ctx context.Context, command []string) string {
+	name := filepath.Base(command[0])
 	path, err := program(command[0])
 	if err != nil {
 		return name

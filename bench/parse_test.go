@@ -37,6 +37,7 @@ func TestParseWrkRefusesWhatIsNoMeasurement(t *testing.T) {
 		"refused requests": wrkReport + "  Non-2xx or 3xx responses: 3\n",
 		"broken connections": strings.Replace(wrkReport, "Requests/sec",
 			"  Socket errors: connect 0, read 1, write 0, timeout 0\nRequests/sec", 1),
+		"no answer":    strings.Replace(wrkReport, "105254", "0", 1),
 		"no total":     strings.Replace(wrkReport, "requests in", "", 1),
 		"no latencies": strings.Replace(wrkReport, "%", "", -1),
 		"nothing":      "",

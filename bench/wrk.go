@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os/exec"
 	"regexp"
@@ -49,7 +50,9 @@ func parseWrk(text string) (outcome, error) {
 	if total == nil {
 		return o, fmt.Errorf("no number of requests in the output of wrk:\n%s", text)
 	}
-	o.Requests, _ = strconv.Atoi(total[1])
+	if o.Requests, _ = strconv.Atoi(total[1]); o.Requests == 0 {
+		return o, errors.New("wrk got not one answer: is the machine this busy?")
+	}
 	seconds, err := time.ParseDuration(total[2])
 	if err != nil {
 		return o, fmt.Errorf("duration in the output of wrk: %w", err)
