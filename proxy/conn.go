@@ -10,6 +10,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"doorward/internal/safe"
 	"doorward/proxy/h1"
 	"doorward/proxy/netio"
 )
@@ -115,7 +116,15 @@ func (c *conn) leave() {
 
 func (c *conn) handshake(s *Snapshot) error {
 	c.io.StartServer(s.TLS)
-	if err := c.io.Handshake(s.Timeouts.Handshake, c.e.handshakes); err != nil {
+	// A handshake needs several times the stack that requests do. In a goroutine of
+	// its own that is given back at once, and not held for the connection's life.
+	result := make(chan error, 1)
+	safe.Go(c.e.log, "handshake", func() {
+		err := errPanicked
+		defer func() { result <- err }()
+		err = c.io.Handshake(s.Timeouts.Handshake, c.e.handshakes)
+	})
+	if err := <-result; err != nil {
 		return err
 	}
 	state := c.io.TLS().ConnectionState()
