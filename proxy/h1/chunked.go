@@ -33,6 +33,8 @@ type Chunks struct {
 	left    int64
 	ext     int
 	extSum  int
+	quoted  bool // in an extension
+	escaped bool
 	trailer []byte
 	fields  []Field
 }
@@ -136,14 +138,23 @@ func (c *Chunks) sizeByte(b byte) error {
 }
 
 // extensionByte passes over an extension. Nobody uses them but attackers; they
-// are not forwarded.
+// are not forwarded. A line end inside quotes is refused, since to some it ends no
+// line (security case H1-30).
 func (c *Chunks) extensionByte(b byte) error {
 	if b == '\r' {
-		if c.ext == 0 {
+		if c.ext == 0 || c.quoted {
 			return errChunkExt
 		}
 		c.state = inSizeLF
 		return nil
+	}
+	switch {
+	case c.escaped:
+		c.escaped = false
+	case b == '\\':
+		c.escaped = c.quoted
+	case b == '"':
+		c.quoted = !c.quoted
 	}
 	c.ext++
 	c.extSum++
