@@ -28,6 +28,10 @@ func (x *exchange) forward() {
 		x.fail(status)
 		return
 	}
+	if x.up.err = x.up.check(); x.up.err != nil {
+		x.failUpload()
+		return
+	}
 	x.rewritePath()
 	var f failure
 	for retries := 0; ; {

@@ -87,6 +87,22 @@ func (u *upload) consumed() int { return u.x.head + u.here }
 // client. It may be asked for once the goroutine has ended.
 func (u *upload) received() int64 { return int64(u.here) + u.total + u.tunnelled }
 
+// check reads what is here of a chunked body, so that no server hears of a
+// request that is wrong from the start.
+func (u *upload) check() error {
+	if !u.x.req.Chunked {
+		return nil
+	}
+	b := u.x.e.bulk.Get().(*[bulkBytes]byte)
+	defer u.x.e.bulk.Put(b)
+	u.decoder.Reset(u.x.snap.Limits.Limits)
+	n, _, err := u.decoder.Decode(b[:copy(b[:], u.bytes())])
+	if most := u.x.route.BodyBytes; err == nil && most > 0 && int64(n) > most {
+		return errBodyLarge
+	}
+	return err
+}
+
 // start lets the rest of the body follow.
 func (u *upload) start() {
 	u.started, u.to, u.most = true, u.x.to, u.x.route.BodyBytes
@@ -186,10 +202,11 @@ func (u *upload) length(b []byte) error {
 func (u *upload) chunks(b []byte) error {
 	var p pace
 	data := b[chunkRoom : len(b)-chunkTail]
-	n := copy(data, u.bytes())
+	here := u.bytes()
 	total := int64(0)
-	for first := true; ; first = false {
-		if !first || n == 0 {
+	for {
+		n := copy(data, here)
+		if here = here[n:]; n == 0 {
 			var err error
 			if n, err = u.fill(&p, data); err != nil {
 				return err
