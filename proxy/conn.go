@@ -29,6 +29,8 @@ type conn struct {
 	// x is the exchange at work, and holds bytes read ahead between requests; nil
 	// while the connection idles, so that it holds no buffer.
 	x *exchange
+	// requests counts those that were answered here.
+	requests atomic.Int64
 	// state says whether the connection waits for a request; see wakeIdle.
 	state atomic.Int32
 	// tunnel is what an upgraded connection goes through.

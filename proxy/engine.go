@@ -48,9 +48,8 @@ type Engine struct {
 
 // Counters are totals since the start. Read them with their Load methods.
 type Counters struct {
-	// Connections and Requests count what was accepted and what was answered;
-	// Panics the requests that ended in one.
-	Connections, Requests, Panics atomic.Int64
+	// Connections counts those accepted, Panics those that ended in one.
+	Connections, Panics atomic.Int64
 	// Refused counts connections over a client's limit, Handshakes those that
 	// failed.
 	Refused, Handshakes atomic.Int64
@@ -90,6 +89,13 @@ func (e *Engine) Swap(s *Snapshot) {
 
 // Counters gives access to the totals.
 func (e *Engine) Counters() *Counters { return &e.counters }
+
+// Requests is the number of requests that were answered since the start.
+func (e *Engine) Requests() int64 {
+	n := e.conns.ended.Load()
+	e.conns.each(func(c *conn) { n += c.requests.Load() })
+	return n
+}
 
 // Open is the number of client connections at present.
 func (e *Engine) Open() int64 { return e.conns.open.Load() }

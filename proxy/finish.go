@@ -15,7 +15,7 @@ func (x *exchange) finish() {
 	if x.repeating {
 		x.route.repeating.Add(-1)
 	}
-	x.e.counters.Requests.Add(1)
+	x.c.requests.Add(1)
 	if log := x.e.access.Load(); log != nil {
 		x.record()
 		(*log).Record(&x.rec)

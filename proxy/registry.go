@@ -11,7 +11,10 @@ import (
 // registry knows the open connections, so that they can be drained. It is
 // touched once when a connection begins and once when it ends.
 type registry struct {
-	open   atomic.Int64
+	open atomic.Int64
+	// ended counts the requests of connections that have ended; each connection
+	// counts its own, so that nothing is shared while requests are served.
+	ended  atomic.Int64
 	shards [16]registryShard
 }
 
@@ -42,6 +45,7 @@ func (r *registry) remove(c *conn) {
 	s := r.shard(c)
 	s.mu.Lock()
 	delete(s.conns, c)
+	r.ended.Add(c.requests.Load())
 	s.mu.Unlock()
 	r.open.Add(-1)
 }
