@@ -31,13 +31,14 @@ type listener struct {
 func (a *App) open(cfg *config.Config) ([]*listener, error) {
 	var opened []*listener
 	var errs []error
-	for _, address := range addresses(cfg) {
+	wanted := addresses(cfg)
+	for _, address := range wanted {
 		if a.listeners[address] != nil {
 			continue
 		}
-		sock, err := net.Listen("tcp", address)
+		sock, err := a.listen(address, wanted)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("listen: %w%s", err, listenHint(err)))
+			errs = append(errs, fmt.Errorf("%w%s", err, listenHint(err)))
 			continue
 		}
 		opened = append(opened, &listener{
@@ -71,6 +72,9 @@ func (a *App) assign(cfg *config.Config) {
 			delete(a.listeners, address)
 			l.close()
 			continue
+		}
+		if face.RedirectPort == "0" {
+			face.RedirectPort = a.realPort(cfg.Listen.HTTPS[0])
 		}
 		old := l.face.Load()
 		if old != nil && old.TLS == face.TLS && old.RedirectPort == face.RedirectPort {
@@ -151,6 +155,12 @@ func (a *App) Addr(address string) net.Addr {
 		return l.sock.Addr()
 	}
 	return nil
+}
+
+// realPort is the port that a listener configured with port 0 got.
+func (a *App) realPort(address string) string {
+	_, port, _ := net.SplitHostPort(a.listeners[address].sock.Addr().String())
+	return port
 }
 
 // listenHint says what mends the usual reasons why an address cannot be had.

@@ -52,8 +52,13 @@ func (p *places) setMost(most int) {
 	p.wake()
 }
 
-// wake makes everybody who waits look again.
-func (p *places) wake() { p.free.Broadcast() }
+// wake makes everybody who waits look again. The lock keeps away from somebody who
+// has looked and does not wait yet.
+func (p *places) wake() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.free.Broadcast()
+}
 
 // reservedFiles are left for listeners, logs and whatever else is open.
 const reservedFiles = 64
