@@ -181,6 +181,11 @@ func (u *upload) write(b []byte) error {
 
 // length streams a body of known length.
 func (u *upload) length(b []byte) error {
+	if u.left >= netio.TransferMin {
+		if err := u.splice(); err != nil {
+			return err
+		}
+	}
 	var p pace
 	for u.left > 0 {
 		n, err := u.fill(&p, b[:min(int64(len(b)), u.left)])
@@ -195,6 +200,24 @@ func (u *upload) length(b []byte) error {
 	}
 	u.sent.Store(true)
 	return nil
+}
+
+// splice moves a large body without taking it into this process, where both
+// sides are plain sockets.
+func (u *upload) splice() error {
+	moved, from, err := netio.Transfer(u.to.Conn, u.x.c.io, u.left)
+	u.left -= moved
+	u.total += moved
+	u.read.Store(u.left == 0)
+	switch {
+	case err == nil:
+		return nil
+	case !from:
+		return errServer
+	case errors.Is(err, netio.ErrTimeout):
+		return errBodySlow
+	}
+	return errBodyBroken
 }
 
 // chunks streams a chunked body: decoded, checked, and in chunks of our own, so

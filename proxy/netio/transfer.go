@@ -56,6 +56,8 @@ type watcher struct {
 
 	sent, received uint64
 	still          [2]time.Duration // how long sending and receiving stood still
+	begun          [2]uint64        // sent and received at the beginning
+	waited         [2]time.Duration // for the peer of to, and of from
 
 	mu      sync.Mutex
 	over    bool // the transfer has ended
@@ -78,6 +80,7 @@ func watch(to, from *Conn) *watcher {
 	if limit > 0 {
 		w.period = max(limit/watchShare, time.Millisecond)
 		w.sent, w.received = progress(to, from)
+		w.begun = [2]uint64{w.sent, w.received}
 		w.mu.Lock()
 		w.timer = time.AfterFunc(w.period, w.look)
 		w.mu.Unlock()
@@ -102,15 +105,24 @@ func (w *watcher) look() {
 		w.still[1] += w.period
 	}
 	w.sent, w.received = sent, received
-	stuck := unsent(w.to)
-	switch {
-	case stuck && w.to.WriteIdle > 0 && w.still[0] >= w.to.WriteIdle:
-		w.stop(false)
-	case !stuck && w.from.ReadIdle > 0 && w.still[1] >= w.from.ReadIdle:
-		w.stop(true)
-	default:
-		w.timer.Reset(w.period)
+	if unsent(w.to) {
+		w.waited[0] += w.period
+		late := w.to.WriteIdle > 0 && w.still[0] >= w.to.WriteIdle
+		w.judge(false, late || TooSlow(int(sent-w.begun[0]), int64(w.waited[0])))
+		return
 	}
+	w.waited[1] += w.period
+	late := w.from.ReadIdle > 0 && w.still[1] >= w.from.ReadIdle
+	w.judge(true, late || TooSlow(int(received-w.begun[1]), int64(w.waited[1])))
+}
+
+// judge ends the transfer when a side was late, or looks again later.
+func (w *watcher) judge(reading, late bool) {
+	if late {
+		w.stop(reading)
+		return
+	}
+	w.timer.Reset(w.period)
 }
 
 func (w *watcher) stop(reading bool) {
