@@ -10,14 +10,14 @@ const (
 	never         // nobody may send it
 )
 
-// maxGuarded is longer than every name below.
+// maxGuarded is longer than every name below: more of a name need not be seen.
 const maxGuarded = 40
 
 // guardOf classifies a field name. Software behind us may read any sign in a
 // name as '-' or '_', so a guarded name in another spelling is never let
 // through, whoever sends it.
 func guardOf(name []byte) guard {
-	if len(name) < 5 || len(name) > maxGuarded {
+	if len(name) < 5 {
 		return passes
 	}
 	switch name[0] | 0x20 {
@@ -26,7 +26,7 @@ func guardOf(name []byte) guard {
 		return passes
 	}
 	var buf [maxGuarded]byte
-	folded, exact := foldName(buf[:0], name)
+	folded, exact := foldName(buf[:0], name[:min(len(name), maxGuarded)])
 	g := guardOfFolded(string(folded))
 	if g != passes && !exact {
 		return never
@@ -81,10 +81,7 @@ func hasPrefix(s, p string) bool { return len(s) >= len(p) && s[:len(p)] == p }
 // (security cases HOP-01 to HOP-06).
 func protectedFromConnection(name []byte) bool {
 	var buf [maxGuarded]byte
-	if len(name) > maxGuarded {
-		return false
-	}
-	folded, _ := foldName(buf[:0], name)
+	folded, _ := foldName(buf[:0], name[:min(len(name), maxGuarded)])
 	switch string(folded) {
 	case "host", "content-length", "transfer-encoding", "cookie", "authorization",
 		"expect", "content-type":

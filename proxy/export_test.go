@@ -1,0 +1,99 @@
+package proxy
+
+import (
+	"net"
+	"net/netip"
+	"time"
+
+	"doorward/proxy/h1"
+	"doorward/proxy/netio"
+)
+
+// Trial is an exchange without connections: one request head and what becomes of
+// it, for tests that need no socket.
+type Trial struct{ x *exchange }
+
+// NewTrial reads a request head that came from peer over l.
+func NewTrial(s *Snapshot, l *Listener, peer, head string) (*Trial, error) {
+	s.Prepare()
+	x := newExchange()
+	x.c = &conn{l: l, peer: netip.MustParseAddrPort(peer)}
+	x.snap = s
+	x.start()
+	x.in.push([]byte(head))
+	n, err := s.parser.Parse(x.in.bytes(), &x.req)
+	x.head = n
+	return &Trial{x}, err
+}
+
+// Decide returns the status of a refusal, 0 when the request has a route.
+func (t *Trial) Decide() int { return t.x.decide() }
+
+// Client is the address that the request is attributed to.
+func (t *Trial) Client() netip.AddrPort { return t.x.client }
+
+// RequestHead is what the server gets.
+func (t *Trial) RequestHead() string {
+	t.x.backend = t.x.route.Backend
+	t.x.up.prepare(t.x)
+	t.x.rewritePath()
+	return string(t.x.appendRequestHead(nil))
+}
+
+// AnswerHead is what the client gets for a server's answer head.
+func (t *Trial) AnswerHead(head string) (string, error) {
+	if _, err := h1.ParseResponse([]byte(head), &t.x.resp, answerLimits); err != nil {
+		return "", err
+	}
+	t.x.keep = !t.x.req.Close
+	f := t.x.framingOf(t.x.resp.BodyOf(t.x.isHead()))
+	return string(t.x.appendAnswerHead(nil, f)), nil
+}
+
+// Expand is a template's value for the request.
+func (t *Trial) Expand(template Template) string { return string(template.append(nil, t.x)) }
+
+// Passes tells whether anybody may send a field of the name, and whether at
+// least trusted proxies may.
+func Passes(name string) (anybody, proxies bool) {
+	g := guardOf([]byte(name))
+	return g == passes, g == passes || g == trusted
+}
+
+// ProtectedFromConnection is protectedFromConnection.
+func ProtectedFromConnection(name string) bool { return protectedFromConnection([]byte(name)) }
+
+// ReadProxyHeader reads a PROXY header from a socket, and returns the address it
+// names and the connection behind it.
+func ReadProxyHeader(sock net.Conn, limit time.Duration) (netip.AddrPort, *netio.Conn, error) {
+	c := &conn{io: netio.New(sock), peer: addrPort(sock.RemoteAddr())}
+	err := c.readProxyHeader(limit)
+	return c.peer, c.io, err
+}
+
+// Buffer is a buffer that starts with room for so many bytes.
+type Buffer struct{ b buffer }
+
+// NewBuffer makes a Buffer.
+func NewBuffer(room int) *Buffer { return &Buffer{buffer{b: make([]byte, room)}} }
+
+// Bytes are those that were pushed and not taken.
+func (b *Buffer) Bytes() []byte { return b.b.bytes() }
+
+// Room is how many bytes can be read without growing, Size the whole of it.
+func (b *Buffer) Room() int { return len(b.b.free()) }
+
+// Size is the length of the buffer.
+func (b *Buffer) Size() int { return len(b.b.b) }
+
+// Push adds bytes at the end.
+func (b *Buffer) Push(p []byte) { b.b.push(p) }
+
+// Take removes n bytes at the front.
+func (b *Buffer) Take(n int) { b.b.r += n }
+
+// Discard moves what is left to the front.
+func (b *Buffer) Discard() { b.b.discard() }
+
+// Grow makes room at the end.
+func (b *Buffer) Grow(most int) { b.b.grow(most) }
