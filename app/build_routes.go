@@ -128,7 +128,7 @@ func (g *generation) buildRoute(c *config.Route) (*proxy.Route, error) {
 	r := &proxy.Route{
 		Name: c.Name, Networks: set(c.Access.Networks), Upgrades: lower(c.Upgrades),
 		Origins: lower(c.Origins), BodyBytes: int64(c.BodyBytes),
-		ClientTimeout: time.Duration(c.Timeouts.Client),
+		ClientTimeout: first(c.Timeouts.Client, g.cfg.Timeouts.Client),
 	}
 	var errs [6]error
 	r.Request, errs[0] = proxy.CompileChanges(true,
