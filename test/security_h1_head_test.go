@@ -160,6 +160,33 @@ func targetCases() []edgetest.Case {
 			withTarget("http://app.example.evil/x"), withTarget("http://app.example:81/x"),
 			request("GET http://app.example/x HTTP/1.1", "Host: internal"),
 			request("GET http://app.example/x HTTP/1.1", "Host: app.example:80")),
+		{
+			Name: "H1-47_absolute_target_of_the_other_scheme", Status: 400, Closes: true, Over: "tls",
+			Send: each(withTarget, "http://app.example/x", "HTTP://app.example/x"),
+		},
+		{
+			Name: "H1-47_absolute_target_of_the_other_scheme", Status: 400, Closes: true, Over: "plain",
+			Send: each(withTarget, "https://app.example/x"),
+		},
+		{
+			Name: "H1-47_absolute_target_becomes_a_path", Status: 200, Reach: 1, Over: "plain",
+			Send: append(each(withTarget, "http://app.example/x", "HTTP://APP.EXAMPLE/x"),
+				request("GET http://app.example/x HTTP/1.1", "Host: APP.example"),
+				request("GET http://app.example:80/x HTTP/1.1", "Host: app.example:80")),
+			Check: wantPath("/x"),
+		},
+		{
+			Name: "H1-47_absolute_target_becomes_a_path", Status: 200, Reach: 1, Over: "tls",
+			Send: each(withTarget, "https://app.example/x"), Check: wantPath("/x"),
+		},
+		{
+			Name: "H1-48_absolute_target_without_a_path", Status: 200, Reach: 1, Over: "plain",
+			Send: each(withTarget, "http://app.example", "http://app.example/"), Check: wantPath("/"),
+		},
+		{
+			Name: "H1-48_absolute_target_with_a_query_alone", Status: 200, Reach: 1, Over: "plain",
+			Send: each(withTarget, "http://app.example?x=/y"), Check: wantPath("/?x=/y"),
+		},
 		refused("H1-48_odd_absolute_targets", each(withTarget, "http://u:p@app.example/",
 			"http://@app.example/", "http://u@app.example/", "ftp://app.example/", "ws://app.example/",
 			"http:///x", "http://?x", "http://app.example\\@internal/",

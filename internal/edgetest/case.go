@@ -39,6 +39,8 @@ type Case struct {
 	Never []string
 	// Pieces sends the input so many bytes at a time; 0 is all at once.
 	Pieces int
+	// Over is the one listener to use: "plain" or "tls". "" is both.
+	Over string
 	// Check looks closer.
 	Check func(testing.TB, *Outcome)
 }
@@ -64,8 +66,10 @@ func Run(t *testing.T, e *Edge, r *Recorder, cases []Case) {
 	for _, c := range cases {
 		t.Run(c.Name, func(t *testing.T) {
 			for _, input := range c.Send {
-				c.run(t, e, r, &Outcome{Input: input})
-				if e.HTTPS != "" {
+				if c.Over != "tls" {
+					c.run(t, e, r, &Outcome{Input: input})
+				}
+				if c.Over != "plain" {
 					c.run(t, e, r, &Outcome{Input: input, TLS: true})
 				}
 			}

@@ -128,7 +128,10 @@ func (c *Client) Reset() {
 func (c *Client) Close() { _ = c.sock.Close() }
 
 // Answer reads the next answer, 1xx too, to a request that is no HEAD.
-func (c *Client) Answer() *Message { return c.AnswerTo("GET") }
+func (c *Client) Answer() *Message {
+	c.t.Helper()
+	return c.AnswerTo("GET")
+}
 
 // AnswerTo reads the next answer to a request of the method. An answer that is
 // not whole or not well formed fails the test.

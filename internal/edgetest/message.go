@@ -114,8 +114,8 @@ func (w *wire) take(n int64) (string, error) {
 	return string(w.raw[start:]), nil
 }
 
-// head reads the first line and the fields. The error is io.EOF when nothing
-// came at all.
+// head reads the first line and the fields. The message is nil when nothing came
+// at all.
 func (w *wire) head() (*Message, error) {
 	w.raw = w.raw[:0]
 	m := &Message{Length: -1}
@@ -131,7 +131,7 @@ func (w *wire) head() (*Message, error) {
 	case err == nil:
 		return m, nil
 	case len(w.raw) == 0:
-		return nil, io.EOF
+		return nil, err
 	case errors.Is(err, io.EOF):
 		err = io.ErrUnexpectedEOF
 	}
