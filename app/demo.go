@@ -77,7 +77,10 @@ func StartDemo(o DemoOptions) (_ *Demo, err error) {
 	if err != nil {
 		return nil, err
 	}
-	return d, d.Start()
+	if err := d.Start(); err != nil {
+		return nil, err
+	}
+	return d, nil
 }
 
 func (d *Demo) startServers() error {

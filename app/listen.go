@@ -24,7 +24,6 @@ type listener struct {
 	face    atomic.Pointer[proxy.Listener]
 	closed  atomic.Bool
 	places  *places
-	done    chan struct{}
 }
 
 // open opens the listeners that the configuration has and the instance has not.
@@ -42,7 +41,7 @@ func (a *App) open(cfg *config.Config) ([]*listener, error) {
 			continue
 		}
 		opened = append(opened, &listener{
-			address: address, sock: sock, places: a.places, done: make(chan struct{}),
+			address: address, sock: sock, places: a.places,
 		})
 	}
 	if len(errs) > 0 {
@@ -111,22 +110,28 @@ const (
 	lastPause  = time.Second
 )
 
-// accept accepts connections until the listener closes.
+// accept accepts connections until the listener closes. Over the limit one
+// connection waits here and the others in the kernel: a place is not taken for a
+// connection that may never come, since another listener could use it.
 func (l *listener) accept(e *proxy.Engine, log *zap.Logger) {
-	defer close(l.done)
 	pause := firstPause
 	open := func() bool { return !l.closed.Load() }
-	for l.places.take(open) {
+	for {
 		c, err := l.sock.Accept()
-		if err != nil {
-			l.places.give()
-			if !open() {
-				return
+		switch {
+		case !open():
+			if err == nil {
+				_ = c.Close()
 			}
+			return
+		case err != nil:
 			log.Warn("accepting pauses", zap.String("listener", l.address), zap.Error(err))
 			time.Sleep(pause)
 			pause = min(2*pause, lastPause)
 			continue
+		case !l.places.take(open):
+			_ = c.Close()
+			return
 		}
 		pause = firstPause
 		face := l.face.Load()
