@@ -181,21 +181,20 @@ func nameBit(n int, first, last byte) uint64 {
 	return 1 << ((uint(n)*7 + uint(first|0x20)*5 + uint(last|0x20)) & 63)
 }
 
-// drops tells whether a field of the message is to be left out, and notes in
-// present which defaults the message has itself.
+// drops tells whether a field of the message is to be left out, in whatever
+// spelling of its name, and notes in present which defaults the message has
+// itself.
 func (c *Changes) drops(name []byte, present *uint64) bool {
 	if c.mask&nameBit(len(name), name[0], name[len(name)-1]) == 0 {
 		return false
 	}
 	for i := range c.names {
-		n := &c.names[i]
-		if !h1.EqualFold(name, n.name) {
-			continue
-		}
-		if n.drop {
+		switch n := &c.names[i]; {
+		case n.drop && foldsTo(name, n.name):
 			return true
+		case !n.drop && h1.EqualFold(name, n.name):
+			*present |= 1 << n.def
 		}
-		*present |= 1 << n.def
 	}
 	return false
 }

@@ -51,6 +51,25 @@ func foldName(b, name []byte) (folded []byte, exact bool) {
 	return b, exact
 }
 
+// foldsTo tells whether software that reads any sign in a name as '-' takes name
+// for want (security case ID-06).
+func foldsTo(name []byte, want string) bool {
+	if len(name) != len(want) {
+		return false
+	}
+	for i, c := range name {
+		if c|0x20 == want[i]|0x20 && isAlnum(c) || !isAlnum(c) && !isAlnum(want[i]) {
+			continue
+		}
+		return false
+	}
+	return true
+}
+
+func isAlnum(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'z'
+}
+
 func guardOfFolded(name string) guard {
 	switch name {
 	case "forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto":

@@ -80,16 +80,7 @@ func (x *exchange) forwards(f *h1.Field) bool {
 }
 
 func (x *exchange) isRequestIDName(name []byte) bool {
-	id := x.snap.RequestIDHeader
-	if len(name) != len(id) {
-		return false
-	}
-	for i := range name {
-		if name[i]|0x20 != id[i]|0x20 {
-			return false
-		}
-	}
-	return true
+	return foldsTo(name, x.snap.RequestIDHeader)
 }
 
 func appendField(b []byte, f *h1.Field) []byte {
