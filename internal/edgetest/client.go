@@ -148,6 +148,9 @@ func (c *Client) AnswerTo(method string) *Message {
 // is set, and the message nil when not one byte came.
 func (c *Client) TryAnswer(method string) (*Message, error) { return c.wire.answer(method) }
 
+// Rest is the stream behind what Answer returned last.
+func (c *Client) Rest() io.Reader { return c.wire.Reader }
+
 // End waits for the end of the connection and tells which one it was.
 func (c *Client) End() End {
 	_, err := c.wire.byte()

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"doorward/app" //house:allow imports the harness of tests starts the whole instance
 )
@@ -75,19 +76,26 @@ func (e *Edge) Reload(c Config) error {
 	return err
 }
 
-// Stop stops the instance at once and looks for what it left behind. Later calls
-// do nothing; the end of the test calls it.
+// Stop stops the instance, which must end in good order, and looks for what it
+// left behind. Later calls do nothing; the end of the test calls it.
 func (e *Edge) Stop() {
+	if err := e.StopWithin(Patience); err != nil {
+		e.t.Errorf("stopping the edge: %v", err)
+	}
+}
+
+// StopWithin is Stop for an instance that may not be ready within d: its error is
+// returned.
+func (e *Edge) StopWithin(d time.Duration) (err error) {
 	e.stop.Do(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), Patience)
+		ctx, cancel := context.WithTimeout(context.Background(), d)
 		defer cancel()
-		if err := e.App.Stop(ctx); err != nil {
-			e.t.Errorf("stopping the edge: %v", err)
-		}
+		err = e.App.Stop(ctx)
 		if err := e.before.settle(); err != nil {
 			e.t.Errorf("after the edge stopped: %v", err)
 		}
 	})
+	return err
 }
 
 // Log returns what the instance has logged so far, access log included.
