@@ -17,7 +17,10 @@ type ChangeList struct {
 }
 
 // HeaderValue is a field with a value that may hold placeholders.
-type HeaderValue struct{ Name, Value string }
+type HeaderValue struct {
+	// Name stands on the wire as it is written here; Value is a Template.
+	Name, Value string
+}
 
 // Changes are lists of changes compiled for the request path: one look at a bit
 // mask per field of the message, and the fixed fields in one piece.

@@ -77,6 +77,7 @@ const (
 // Route is what happens to the requests of one rule of the table. Exactly one of
 // Backend, Redirect and Handler is set.
 type Route struct {
+	// Name stands in logs.
 	Name string
 	// Backend gets the requests.
 	Backend *backend.Backend
@@ -110,12 +111,15 @@ type Route struct {
 
 // Redirect is an answer that sends the client elsewhere.
 type Redirect struct {
+	// Status is 301, 302, 303, 307 or 308.
 	Status int
-	To     Template
+	// To is the value of Location.
+	To Template
 }
 
 // Page is a body that stands for an error, in place of our own.
 type Page struct {
+	// ContentType and Body are sent as they are.
 	ContentType string
 	Body        []byte
 }

@@ -44,8 +44,10 @@ func (k Kind) nominable() bool {
 // Field is one header line, in slices of the buffer it was read into. Value has
 // no white space around it and no control character but tab.
 type Field struct {
+	// Name is a token, in the case it was sent in.
 	Name, Value []byte
-	Kind        Kind
+	// Kind is what the name means to the request path.
+	Kind Kind
 }
 
 // Limits bound what a head may be.
