@@ -120,5 +120,5 @@ func versionOf(ctx context.Context, command []string) string {
 	if number := versionNumber.FindString(first); number != "" {
 		return name + " " + number
 	}
-	return strings.TrimSpace(name + " " + strings.TrimPrefix(strings.TrimSpace(first), name))
+	return name + " " + strings.TrimSpace(strings.TrimPrefix(first, name))
 }

@@ -10,7 +10,8 @@
 // key, suite and group. Their configuration files are in bench/config.
 //
 // Every proxy has one core to itself and the load and the servers have another,
-// so the proxy is what runs out first. CPU per request is the figure to compare:
+// so the proxy is what runs out first; as root, all of them come before other
+// work on those cores. CPU per request is the figure to compare:
 // user and system time of the proxy's processes divided by the requests that
 // were answered. Requests per second also tell how fast the other core was.
 //
@@ -53,7 +54,7 @@ func main() {
 	flag.StringVar(&o.json, "json", "", "also write every sample to this `file`")
 	flag.StringVar(&o.perf, "perf", "", "instead of figures to keep, stacks sampled by perf into this `folder`")
 	flag.IntVar(&o.rounds, "rounds", 5, "how often each proxy has its turn in a row")
-	flag.DurationVar(&o.duration, "duration", 3*time.Second, "of one turn")
+	flag.DurationVar(&o.duration, "duration", 2*time.Second, "of one turn")
 	flag.DurationVar(&o.limit, "limit", 15*time.Minute, "stop everything after this time")
 	flag.Parse()
 
