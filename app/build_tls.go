@@ -27,6 +27,10 @@ func (g *generation) buildTLS(o Options, previous *generation) error {
 		old = previous.certs
 	}
 	m, warnings, err := tls.Load(opts, old)
+	if len(g.cfg.Listen.HTTPS) == 0 {
+		// Nobody will ask for a certificate.
+		warnings = nil
+	}
 	for _, w := range warnings {
 		g.warnings = append(g.warnings, config.Diagnostic{
 			File: cmp.Or(w.File, g.cfg.Files[0]), Message: w.Text, Severity: config.Warning,

@@ -27,6 +27,7 @@ host and path, and balances them over servers.
 	}
 	root.AddCommand(newRun(), newCheck(), newReload(), newVersion(), newDemo(), newConfig())
 	for _, cmd := range append(root.Commands(), root) {
+		cmd.SuggestionsMinimumDistance = 2
 		cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 			return &usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
 		})

@@ -1,0 +1,4 @@
+package app
+
+// CgroupMemory is cgroupMemory for tests.
+func CgroupMemory(read func(string) ([]byte, error)) int64 { return cgroupMemory(read) }
