@@ -61,10 +61,14 @@ func (a *App) answerReload(w http.ResponseWriter, _ *http.Request) {
 
 // Version is what a running instance says about itself.
 type Version struct {
-	Version string    `json:"version"`
-	Go      string    `json:"go"`
-	PID     int       `json:"pid"`
-	Config  string    `json:"config"`
+	// Version is that of Doorward, Go the release it was built with.
+	Version string `json:"version"`
+	Go      string `json:"go"`
+	// PID is the process.
+	PID int `json:"pid"`
+	// Config is the configuration file, as it was named at the start.
+	Config string `json:"config"`
+	// Started is when.
 	Started time.Time `json:"started"`
 }
 

@@ -69,6 +69,15 @@ type seen struct {
 // Number ends the server's name; the page gives each its colour.
 func (s seen) Number() string { return s.Server[strings.LastIndexByte(s.Server, '-')+1:] }
 
+// Stranger is a host that the edge does not know.
+func (s seen) Stranger() string {
+	_, port, found := strings.Cut(s.Host, ":")
+	if !found {
+		return "stranger.localhost"
+	}
+	return "stranger.localhost:" + port
+}
+
 // Client is who asked, as the edge says.
 func (s seen) Client() string { return cmp.Or(s.Headers.Get("X-Forwarded-For"), s.Peer) }
 
