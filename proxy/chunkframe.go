@@ -1,6 +1,10 @@
 package proxy
 
-import "doorward/proxy/h1"
+import (
+	"slices"
+
+	"doorward/proxy/h1"
+)
 
 // chunkRoom is kept free before the data of a chunk for its size line, and
 // chunkTail behind it for the line end.
@@ -42,14 +46,18 @@ func appendChunk(b, data []byte, chunked bool) []byte {
 	return append(b, "\r\n"...)
 }
 
-// appendTrailers writes the trailers that may pass: none that would be a header
-// field of weight, under any spelling.
 func appendTrailers(b []byte, fields []h1.Field) []byte {
 	for i := range fields {
-		f := &fields[i]
-		if guardOf(f.Name) == passes && !hasUnderscore(f.Name) {
-			b = appendField(b, f)
-		}
+		b = appendField(b, &fields[i])
 	}
 	return b
+}
+
+// passing leaves of the trailers those that may go on: none that would be a header
+// field of weight, under any spelling, and none that the changes take out.
+func passing(trailers []h1.Field, ch *Changes) []h1.Field {
+	var present uint64
+	return slices.DeleteFunc(trailers, func(f h1.Field) bool {
+		return guardOf(f.Name) != passes || hasUnderscore(f.Name) || ch.drops(f.Name, &present)
+	})
 }

@@ -136,7 +136,7 @@ func (x *exchange) relayChunks(chunked bool) bool {
 			x.out = x.appendEnd(x.out, last && chunked)
 			data = x.out
 		} else if data = data[:n]; chunked {
-			data = frameChunk(b[:], n, last, x.decoder.Trailers())
+			data = frameChunk(b[:], n, last, x.trailers())
 		}
 		if len(data) > 0 && !x.write(data) {
 			return false
@@ -188,13 +188,16 @@ func (x *exchange) nextData(b *[bulkBytes]byte) []byte {
 	return data[:n]
 }
 
+// trailers are those of the answer that the client gets.
+func (x *exchange) trailers() []h1.Field { return passing(x.decoder.Trailers(), x.changes()) }
+
 // appendEnd ends a chunked body.
 func (x *exchange) appendEnd(b []byte, end bool) []byte {
 	if !end {
 		return b
 	}
 	b = append(b, h1.LastChunk...)
-	b = appendTrailers(b, x.decoder.Trailers())
+	b = appendTrailers(b, x.trailers())
 	return append(b, "\r\n"...)
 }
 

@@ -244,10 +244,11 @@ func (u *upload) chunks(b []byte) error {
 			return errBodyLarge
 		}
 		if u.decoder.Done() {
-			u.rest = append(u.rest, data[taken:n]...)
+			u.rest = append(append(u.rest, data[taken:n]...), here...)
 			u.read.Store(true)
 		}
-		if err := u.write(frameChunk(b, plain, u.decoder.Done(), u.decoder.Trailers())); err != nil {
+		trailers := passing(u.decoder.Trailers(), u.x.route.Request)
+		if err := u.write(frameChunk(b, plain, u.decoder.Done(), trailers)); err != nil {
 			return err
 		}
 		if u.decoder.Done() {
