@@ -247,20 +247,37 @@ func testEncodedLineEnds(t *testing.T) {
 	})
 }
 
-// A head that was large leaves a large buffer, in which more of the next body can
-// arrive than is moved at a time.
+// A head that was large leaves a large buffer, in which more can arrive at once
+// than is moved at a time: of a body, or behind one.
 func testChunksBeyondOneBuffer(t *testing.T) {
-	edge, rec := startSite(t, edgetest.Echo, "[limits]\nhead_bytes = \"1MiB\"\n")
-	body := strings.Repeat("0123456789abcdef", 20<<10)
-	c := edge.Dial(t).Send(get("/", "X: "+strings.Repeat("x", 900<<10)) +
-		chunked("50000⏎"+body+"⏎0⏎⏎") + get("/next"))
-	for _, want := range []string{"GET /", "POST /", "GET /next"} {
-		if m := c.Answer(); m.Status != 200 || m.Body != want {
-			t.Fatalf("answer %+v, want %q", m, want)
+	answer := make(chan bool)
+	edge, rec := startSite(t, func(p *edgetest.Peer) {
+		for m := p.Request(); m != nil; m = p.Request() {
+			if m.Path == "/first" {
+				<-answer
+			}
+			p.Send(edgetest.EchoOf(m))
 		}
-	}
-	if requests, _ := rec.Take(); len(requests) != 3 || requests[1].Body != body {
-		t.Errorf("the server got %d requests, a body of %d bytes", len(requests),
-			len(requests[1].Body))
+	}, "[limits]\nhead_bytes = \"1MiB\"\n")
+	body := strings.Repeat("0123456789abcdef", 6<<10)
+	large := get("/large", "X: "+strings.Repeat("x", 96<<10))
+	for range 5 {
+		for _, next := range []string{
+			chunked("18000⏎" + body + "⏎0⏎⏎"), chunked("2⏎ab⏎0⏎⏎") + large,
+		} {
+			c := edge.Dial(t).Send(get("/first", "X: "+strings.Repeat("x", 900<<10)))
+			edgetest.Until(func() bool { return rec.Count() == 1 })
+			c.Send(next + get("/next"))
+			answer <- true
+			want := append([]string{"GET /first", "POST /"}, "GET /large")[:1+strings.Count(next, "/1.1")]
+			for _, want := range append(want, "GET /next") {
+				if m := c.Answer(); m.Status != 200 || m.Body != want {
+					t.Fatalf("answer %+v, want %q", m, want)
+				}
+			}
+			if requests, _ := rec.Take(); requests[1].Body != body && requests[1].Body != "ab" {
+				t.Errorf("the server got a body of %d bytes", len(requests[1].Body))
+			}
+		}
 	}
 }
