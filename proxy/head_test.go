@@ -143,11 +143,22 @@ func TestRequestHeadOptions(t *testing.T) {
 	}
 }
 
-func TestRequestWithoutHostGetsTheServersName(t *testing.T) {
+// The server hears of the host by the name that decided, and of the port.
+func TestHostOfTheRequestHead(t *testing.T) {
 	s, _ := setup(t)
-	tr := trial(t, s, stranger, "GET http://A.b:81/ HTTP/1.0⏎⏎")
-	if got := values(tr.RequestHead(), "Host"); !slices.Equal(got, []string{"a.b"}) {
-		t.Errorf("Host is %q", got)
+	for head, want := range map[string]string{
+		"GET http://A.b:81/ HTTP/1.0⏎⏎":          "a.b:81",
+		"GET / HTTP/1.1⏎Host: A.B.:8443⏎⏎":       "a.b:8443",
+		"GET / HTTP/1.1⏎Host: a.b.⏎⏎":            "a.b",
+		"GET / HTTP/1.1⏎Host: [2001:DB8::0:1]⏎⏎": "[2001:db8::1]",
+		"GET / HTTP/1.1⏎Host: [::0001]:80⏎⏎":     "[::1]:80",
+	} {
+		head := trial(t, s, stranger, head).RequestHead()
+		for _, name := range []string{"Host", "X-Forwarded-Host"} {
+			if got := values(head, name); !slices.Equal(got, []string{want}) {
+				t.Errorf("%s is %q, want %q", name, got, want)
+			}
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"net/netip"
 	"strconv"
 
@@ -49,12 +50,30 @@ func (x *exchange) appendHost(b []byte) []byte {
 	switch {
 	case x.route.Request.host != nil:
 		return x.route.Request.host.append(b, x)
-	case x.req.Host != nil:
-		return append(b, x.req.Host...)
 	case len(x.host) > 0:
-		return append(b, x.host...)
+		return x.appendAuthority(b)
 	}
 	return append(b, x.server.Authority()...)
+}
+
+// appendAuthority writes the host that decided, with the port that the client
+// named. Its one spelling leaves a server no other to read (security case
+// HOST-03).
+func (x *exchange) appendAuthority(b []byte) []byte {
+	return append(append(b, x.host...), x.port()...)
+}
+
+// port is what the client named with the host, colon included.
+func (x *exchange) port() []byte {
+	raw := x.req.Host
+	if raw == nil {
+		raw = x.req.Authority
+	}
+	i := bytes.LastIndexByte(raw, ':')
+	if i < 0 || raw[len(raw)-1] == ']' {
+		return nil
+	}
+	return raw[i:]
 }
 
 // forwards tells whether a field of the client may reach a server.
@@ -170,7 +189,7 @@ func (x *exchange) appendForwardedHost(b []byte) []byte {
 			return append(b, v...)
 		}
 	}
-	return append(b, x.req.Host...)
+	return x.appendAuthority(b)
 }
 
 // appendForwarded writes one element of RFC 7239: IPv6 addresses in brackets,
@@ -178,9 +197,9 @@ func (x *exchange) appendForwardedHost(b []byte) []byte {
 func (x *exchange) appendForwarded(b []byte) []byte {
 	b = append(b, "for="...)
 	b = appendNode(b, x.c.peer.Addr())
-	if len(x.req.Host) > 0 {
+	if len(x.host) > 0 {
 		b = append(b, ";host="...)
-		b = appendQuoted(b, x.req.Host)
+		b = x.appendQuotedAuthority(b)
 	}
 	b = append(b, ";proto="...)
 	return append(b, x.scheme...)
@@ -195,13 +214,13 @@ func appendNode(b []byte, a netip.Addr) []byte {
 	return append(b, ']', '"')
 }
 
-// appendQuoted writes a host, quoted when it is no token. A host that passed has
+// appendQuotedAuthority quotes the host when it is no token. One that passed has
 // neither quote nor backslash in it.
-func appendQuoted(b, host []byte) []byte {
-	if h1.IsToken(host) {
-		return append(b, host...)
+func (x *exchange) appendQuotedAuthority(b []byte) []byte {
+	if len(x.port()) == 0 && h1.IsToken(x.host) {
+		return append(b, x.host...)
 	}
 	b = append(b, '"')
-	b = append(b, host...)
+	b = x.appendAuthority(b)
 	return append(b, '"')
 }
