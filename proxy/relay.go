@@ -3,6 +3,7 @@ package proxy
 import (
 	"errors"
 	"io"
+	"net/http"
 
 	"doorward/proxy/h1"
 	"doorward/proxy/netio"
@@ -248,19 +249,38 @@ func (x *exchange) serverDone(whole bool) {
 // notePinning looks for authentication that is tied to the connection: shared
 // with another client it would sign that one in too (security case RS-13).
 func (x *exchange) notePinning() {
-	if x.c.wasPinned {
-		x.pin = true
-		return
-	}
-	if x.resp.Status != 401 {
-		return
-	}
-	v, ok := x.resp.Get("www-authenticate")
-	if ok && (hasFold(v, "ntlm") || hasFold(v, "negotiate")) {
-		x.pin = true
-		x.c.wasPinned = true
+	if x.c.wasPinned || x.bindsConnection() {
+		x.pin, x.c.wasPinned = true, true
 	}
 }
+
+// bindsConnection tells whether the client signs in on the connection, or the
+// server asks it to. Where a word stands in a challenge is not looked at: a
+// connection that is kept apart for nothing does no harm.
+func (x *exchange) bindsConnection() bool {
+	if v, ok := x.req.Find(h1.Authorization); ok && bindingScheme(v) {
+		return true
+	}
+	if x.resp.Status != http.StatusUnauthorized {
+		return false
+	}
+	for i := range x.resp.Fields {
+		f := &x.resp.Fields[i]
+		if !h1.EqualFold(f.Name, "www-authenticate") {
+			continue
+		}
+		for j := range f.Value {
+			if bindingScheme(f.Value[j:]) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// bindingScheme tells whether v begins with a scheme that signs connections in:
+// NTLM, or Negotiate, which may be NTLM inside (RFC 4559, section 6).
+func bindingScheme(v []byte) bool { return hasFold(v, "ntlm") || hasFold(v, "negotiate") }
 
 func hasFold(v []byte, word string) bool {
 	return len(v) >= len(word) && h1.EqualFold(v[:len(word)], word)
