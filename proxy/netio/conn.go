@@ -340,7 +340,10 @@ func (u under) Read(p []byte) (int, error) {
 	if u.c.instant {
 		return u.c.readInstant(p)
 	}
-	return u.c.readSocket(p)
+	u.c.giveTurn()
+	n, err := u.c.readSocket(p)
+	u.c.takeTurn()
+	return n, err
 }
 
 func (u under) Write(p []byte) (int, error) { return u.c.writeUnder(p) }
