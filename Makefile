@@ -29,9 +29,11 @@ test: tools lint  ## everything that must pass before a commit
 tools:  ## the distribution's packages that the tests and the benchmark talk to
 	scripts/tools
 
+# The second vet compiles for macOS, where developers sit and no test runs.
 lint:  ## formatting and what reads the code without running it
 	scripts/formatted
 	go vet ./...
+	GOOS=darwin go vet ./...
 	go tool staticcheck ./...
 
 fuzz:  ## each fuzz target for FUZZ, one after the other
