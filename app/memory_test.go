@@ -56,8 +56,8 @@ func TestMemorySettingsOfTheOperatorStand(t *testing.T) {
 		t.Errorf("GOMEMLIMIT became %d", got)
 	}
 	app.TuneMemory(func(string) (string, bool) { return "", false })
-	if got := debug.SetGCPercent(123); got != 400 {
-		t.Errorf("GOGC is %d, want 400", got)
+	if got := debug.SetGCPercent(123); got != 50 {
+		t.Errorf("GOGC is %d, want 50", got)
 	}
 	if _, err := os.Stat("/sys/fs/cgroup"); err != nil && debug.SetMemoryLimit(-1) != math.MaxInt64-1 {
 		t.Error("a memory limit without a control group")
