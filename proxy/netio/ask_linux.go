@@ -35,9 +35,9 @@ func (a *ask) init(c *Conn) {
 // bytes that nobody asked for, gives ErrStale, and nothing was written.
 //
 // On a plain socket the write happens between arming the poller and parking, so
-// that the read that would find nothing is never made: three system calls in
-// place of four with the look. When wrote is less than len(out) the request may be partly on
-// its way.
+// that the read that would find nothing is never made: three system calls, the
+// look included, in place of four. When wrote is less than len(out) the request
+// may be partly on its way.
 func (c *Conn) Ask(out, in []byte, peek bool) (wrote, n int, err error) {
 	if c.raw == nil || c.tls != nil {
 		return c.askPlain(out, in, peek)
@@ -85,7 +85,11 @@ func (c *Conn) askStep(fd uintptr) bool {
 	a := &c.ask
 	if !a.asked {
 		a.asked = true
-		if a.peek && !quiet(fd) {
+		// The poller tells of what arrives from now on. What came before, as from
+		// a server that refuses before it is asked, it has told already: to wait
+		// for that would be in vain.
+		early := !quiet(fd)
+		if early && a.peek {
 			a.err = ErrStale
 			return true
 		}
@@ -105,7 +109,9 @@ func (c *Conn) askStep(fd uintptr) bool {
 			}
 			a.out = a.out[n:]
 		}
-		return false
+		if !early {
+			return false
+		}
 	}
 	return a.read(fd)
 }

@@ -80,10 +80,12 @@ func TestAskLargeQuestionNobodyTakes(t *testing.T) {
 
 func TestAskStale(t *testing.T) {
 	for name, spoil := range map[string]func(peer net.Conn){
-		"closed":          func(p net.Conn) { _ = p.(*net.TCPConn).CloseWrite() },
-		"unasked answer":  func(p net.Conn) { _, _ = p.Write([]byte("HTTP/1.1 408 ...")) },
-		"answer and end":  func(p net.Conn) { _, _ = p.Write([]byte("x")); _ = p.(*net.TCPConn).CloseWrite() },
-		"urgent disorder": func(p net.Conn) { _, _ = p.Write(make([]byte, 1<<16)) },
+		"closed":         func(p net.Conn) { _ = p.(*net.TCPConn).CloseWrite() },
+		"unasked answer": func(p net.Conn) { _, _ = p.Write([]byte("HTTP/1.1 408 ...")) },
+		"answer and end": func(p net.Conn) {
+			_, _ = p.Write([]byte("x"))
+			_ = p.(*net.TCPConn).CloseWrite()
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c, peer := overTCP(t)
@@ -104,6 +106,27 @@ func TestAskStale(t *testing.T) {
 				t.Errorf("the peer got %q", got)
 			}
 		})
+	}
+}
+
+// A server may speak before it is asked, to say that it is busy for example. On
+// a connection that was never used that is the answer, and nothing else will
+// come that could wake the reader.
+func TestAskFindsAnEarlyAnswer(t *testing.T) {
+	for kind, open := range ways() {
+		if kind == "pipe" {
+			continue
+		}
+		c, peer := open(t)
+		c.ReadIdle = long
+		send(t, peer, "503")
+		// The runtime has to hear of it before Ask, which it does when all sleep.
+		<-time.After(soon)
+		in := make([]byte, 8)
+		wrote, n, err := c.Ask([]byte("question"), in, false)
+		if wrote != 8 || string(in[:n]) != "503" || err != nil {
+			t.Errorf("%s: wrote %d, read %q, %v", kind, wrote, in[:n], err)
+		}
 	}
 }
 
@@ -159,7 +182,7 @@ func TestUnread(t *testing.T) {
 }
 
 func TestAbort(t *testing.T) {
-	everyRead(t, func(t *testing.T, c *netio.Conn, peer net.Conn, read func(*netio.Conn) (int, error)) {
+	everyRead(t, func(t *testing.T, c *netio.Conn, peer net.Conn, read reader) {
 		c.ReadIdle = long
 		done := make(chan error, 1)
 		go func() { _, err := read(c); done <- err }()
@@ -205,7 +228,7 @@ func TestAbortIsNeverLost(t *testing.T) {
 }
 
 func TestCloseEndsCallsInFlight(t *testing.T) {
-	everyRead(t, func(t *testing.T, c *netio.Conn, _ net.Conn, read func(*netio.Conn) (int, error)) {
+	everyRead(t, func(t *testing.T, c *netio.Conn, _ net.Conn, read reader) {
 		done := make(chan error, 1)
 		go func() { _, err := read(c); done <- err }()
 		timer := time.AfterFunc(soon/3, func() { _ = c.Close() })

@@ -31,6 +31,7 @@ func TestReadLazyHoldsNoBufferWhileItWaits(t *testing.T) {
 			for _, text := range []string{"first", "second"} {
 				h.out.Store(0)
 				done := make(chan string, 1)
+				before := h.lent.Load()
 				go func() {
 					n, err := c.ReadLazy(h.get, h.put)
 					if err != nil {
@@ -39,8 +40,7 @@ func TestReadLazyHoldsNoBufferWhileItWaits(t *testing.T) {
 					done <- string(h.buf[:n])
 				}()
 				// A plain socket is tried once before the wait.
-				before := h.lent.Load()
-				if kind != "tls" && !within(long, func() bool { return h.lent.Load() > before || len(done) > 0 }) {
+				if kind != "tls" && !within(long, func() bool { return h.lent.Load() > before }) {
 					t.Error("the socket was not looked at")
 				}
 				if !within(long, func() bool { return h.out.Load() == 0 }) {
@@ -85,6 +85,9 @@ func TestReadLazyOneByte(t *testing.T) {
 func TestNothingIsAllocated(t *testing.T) {
 	for _, kind := range []string{"tcp", "unix", "tls"} {
 		t.Run(kind, func(t *testing.T) {
+			if kind == "tls" && raceDetector {
+				t.Skip("pools forget on purpose under the race detector")
+			}
 			c, peer := ways()[kind](t)
 			c.ReadIdle, c.WriteIdle = long, long
 			var all sync.WaitGroup
@@ -102,7 +105,6 @@ func TestNothingIsAllocated(t *testing.T) {
 			out, in := []byte("question"), make([]byte, 64)
 			h := &holder{}
 			get, put := h.get, h.put
-			// The peer's goroutine is measured as well: TLS allocates in its writes.
 			for name, call := range map[string]func() error{
 				"Ask":   func() error { _, _, err := c.Ask(out, in, true); return err },
 				"Quiet": func() error { c.Quiet(); return nil },

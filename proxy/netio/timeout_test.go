@@ -15,9 +15,12 @@ import (
 // and from above by long, because the machine may be busy.
 const soon = 30 * time.Millisecond
 
+// reader reads once and tells how much.
+type reader func(c *netio.Conn) (int, error)
+
 // readers are the calls that wait for bytes.
-func readers() map[string]func(c *netio.Conn) (int, error) {
-	return map[string]func(c *netio.Conn) (int, error){
+func readers() map[string]reader {
+	return map[string]reader{
 		"Read": func(c *netio.Conn) (int, error) { return c.Read(make([]byte, 64)) },
 		"ReadLazy": func(c *netio.Conn) (int, error) {
 			return c.ReadLazy(func() []byte { return make([]byte, 64) }, func() {})
@@ -31,8 +34,8 @@ func readers() map[string]func(c *netio.Conn) (int, error) {
 
 // everyRead runs a test for each way to read over each kind of connection. The
 // peer takes what Ask sends.
-func everyRead(t *testing.T, test func(t *testing.T, c *netio.Conn, peer net.Conn,
-	read func(*netio.Conn) (int, error))) {
+func everyRead(t *testing.T,
+	test func(t *testing.T, c *netio.Conn, peer net.Conn, read reader)) {
 	for kind, open := range ways() {
 		for name, read := range readers() {
 			t.Run(kind+"/"+name, func(t *testing.T) {
@@ -55,7 +58,7 @@ func wantTimeout(t testing.TB, start time.Time, limit time.Duration, n int, err 
 }
 
 func TestReadIdle(t *testing.T) {
-	everyRead(t, func(t *testing.T, c *netio.Conn, peer net.Conn, read func(*netio.Conn) (int, error)) {
+	everyRead(t, func(t *testing.T, c *netio.Conn, peer net.Conn, read reader) {
 		c.ReadIdle = soon
 		start := time.Now()
 		n, err := read(c)
@@ -73,7 +76,7 @@ func TestReadIdle(t *testing.T) {
 // The deadline on the socket is older than the limit in force, and fires while
 // the call waits: it has to be moved, and the answer to arrive.
 func TestDeadlineThatFiresEarly(t *testing.T) {
-	everyRead(t, func(t *testing.T, c *netio.Conn, peer net.Conn, read func(*netio.Conn) (int, error)) {
+	everyRead(t, func(t *testing.T, c *netio.Conn, peer net.Conn, read reader) {
 		c.ReadIdle = soon
 		go func() { send(t, peer, "one") }()
 		if n, err := read(c); n != 3 || err != nil {
@@ -100,7 +103,7 @@ func TestDeadlineThatFiresEarly(t *testing.T) {
 
 // ReadUntil is about all reads together, however lively the peer.
 func TestReadUntil(t *testing.T) {
-	everyRead(t, func(t *testing.T, c *netio.Conn, peer net.Conn, read func(*netio.Conn) (int, error)) {
+	everyRead(t, func(t *testing.T, c *netio.Conn, peer net.Conn, read reader) {
 		c.ReadIdle = long
 		c.ReadUntil = netio.Now() + int64(3*soon)
 		start := time.Now()

@@ -62,8 +62,10 @@ func TestQuietLooksIntoTheTLSLayer(t *testing.T) {
 				t.Fatalf("read %d bytes, want %d", n, c.read)
 			}
 			if c.want {
-				if !client.Quiet() || !client.Quiet() {
-					t.Error("a clean connection is not quiet")
+				for range 2 {
+					if !client.Quiet() {
+						t.Error("a clean connection is not quiet")
+					}
 				}
 				return
 			}
@@ -205,9 +207,7 @@ func TestHandshakeTimeout(t *testing.T) {
 	c.StartClient(&tls.Config{InsecureSkipVerify: true})
 	start := time.Now()
 	err := c.Handshake(30*time.Millisecond, nil)
-	if took := time.Since(start); err != netio.ErrTimeout || took < 30*time.Millisecond || took > long {
-		t.Errorf("error %v after %v, want ErrTimeout after 30ms", err, took)
-	}
+	wantTimeout(t, start, 30*time.Millisecond, 0, err)
 	if c.ReadIdle != long || c.ReadUntil != 7 {
 		t.Error("the limits are not what they were")
 	}
