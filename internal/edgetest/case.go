@@ -193,11 +193,11 @@ func Check(m *Message) error {
 	return nil
 }
 
-// Canaries sends two requests on new connections, and fails the test unless each
-// gets its own answer.
+// Canaries sends two requests on new TLS connections, and fails the test unless
+// each gets its own answer.
 func (e *Edge) Canaries(t *testing.T) {
 	t.Helper()
-	for _, f := range e.canaries(t, false) {
+	for _, f := range e.canaries(t, true) {
 		t.Error(f)
 	}
 }

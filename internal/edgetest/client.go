@@ -60,13 +60,20 @@ func (e *Edge) DialWith(t testing.TB, cfg *tls.Config) *Client {
 // Dial connects to an address.
 func Dial(t testing.TB, address string) *Client {
 	t.Helper()
+	return DialThrough(t, address, func(c net.Conn) net.Conn { return c })
+}
+
+// DialThrough connects to an address with something of the test's own between
+// the client and the socket.
+func DialThrough(t testing.TB, address string, between func(net.Conn) net.Conn) *Client {
+	t.Helper()
 	conn, err := net.DialTimeout("tcp", address, Patience)
 	if err != nil {
 		t.Fatal(err)
 	}
 	c := &Client{t: t, sock: conn.(*net.TCPConn)}
 	t.Cleanup(c.Close)
-	c.over(conn)
+	c.over(between(conn))
 	return c
 }
 
@@ -77,7 +84,7 @@ func (c *Client) StartTLS(e *Edge, cfg *tls.Config) error {
 		cfg = cfg.Clone()
 		cfg.RootCAs = e.roots
 	}
-	conn := tls.Client(c.sock, cfg)
+	conn := tls.Client(c.conn, cfg)
 	c.over(conn)
 	return conn.Handshake()
 }
