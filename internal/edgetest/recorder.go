@@ -234,6 +234,9 @@ func (p *Peer) Request() *Message {
 // Send writes text, with ⏎ for CR LF.
 func (p *Peer) Send(text string) { _, _ = io.WriteString(p.conn, Bytes(text)) }
 
+// Write writes bytes and tells what became of them.
+func (p *Peer) Write(b []byte) (int, error) { return p.conn.Write(b) }
+
 // CloseWrite ends our half.
 func (p *Peer) CloseWrite() {
 	if c, ok := p.conn.(interface{ CloseWrite() error }); ok {
