@@ -5,6 +5,9 @@ import (
 	"net/netip"
 	"time"
 
+	"go.uber.org/zap"
+
+	"doorward/proxy/backend"
 	"doorward/proxy/h1"
 	"doorward/proxy/netio"
 )
@@ -69,6 +72,26 @@ func ReadProxyHeader(sock net.Conn, limit time.Duration) (netip.AddrPort, *netio
 	c := &conn{io: netio.New(sock), peer: addrPort(sock.RemoteAddr())}
 	err := c.readProxyHeader(limit)
 	return c.peer, c.io, err
+}
+
+// Upload moves the body of a request from its client to a server, and returns
+// what the client did wrong.
+func Upload(client, server net.Conn, clientTimeout time.Duration, head string) error {
+	s := &Snapshot{Limits: Limits{Limits: answerLimits}}
+	s.Limits.TargetBytes = answerLimits.HeadBytes
+	t, err := NewTrial(s, &Listener{}, "192.0.2.1:1", head)
+	if err != nil {
+		return err
+	}
+	x := t.x
+	x.e = New(Options{Log: zap.NewNop()})
+	x.c.io = netio.New(client)
+	x.route = &Route{ClientTimeout: clientTimeout, Request: &Changes{}}
+	x.to = &backend.Conn{Conn: netio.New(server)}
+	x.up.prepare(x)
+	x.up.start()
+	<-x.up.done
+	return x.up.err
 }
 
 // Buffer is a buffer that starts with room for so many bytes.
