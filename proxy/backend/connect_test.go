@@ -93,15 +93,27 @@ func TestKeepIsBounded(t *testing.T) {
 
 // Connections that the server has closed do not wait for their turn to be found.
 func TestSweepClosesWhatTheServerClosed(t *testing.T) {
-	p := plain(t)
-	o := at(p.url())
+	p, good := plain(t), plain(t)
+	o := at(p.url(), good.url())
 	o.Timeouts.Idle = time.Second
-	s := started(t, o).Servers()[0]
-	s.Keep(connect(t, s, false))
+	b := started(t, o)
+	s := b.Servers()[0]
+	for _, s := range b.Servers() {
+		var conns []*backend.Conn
+		for range 50 {
+			conns = append(conns, connect(t, s, true))
+		}
+		for _, c := range conns {
+			s.Keep(c)
+		}
+	}
 	p.hangUp()
 	start := time.Now()
 	if !within(5*time.Second, func() bool { return s.Counters().Idle == 0 }) {
-		t.Fatal("a dead connection is kept")
+		t.Fatal("dead connections are kept")
+	}
+	if n := b.Servers()[1].Counters().Idle; n != 50 {
+		t.Errorf("%d of 50 connections of another server are left", n)
 	}
 	if took := time.Since(start); took > 900*time.Millisecond {
 		t.Errorf("swept after %v: not because it was dead", took)

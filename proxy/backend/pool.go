@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -76,25 +77,39 @@ func (p *pool) put(c *Conn, limit int) bool {
 
 // drop closes the idle connections that gone picks.
 func (p *pool) drop(gone func(*Conn) bool) {
-	for _, c := range p.remove(gone) {
-		_ = c.Close()
+	for at, more := 0, true; more; {
+		var out []*Conn
+		out, at, more = p.remove(at, gone)
+		for _, c := range out {
+			_ = c.Close()
+		}
 	}
 }
 
-func (p *pool) remove(gone func(*Conn) bool) (out []*Conn) {
+// looks is how many connections are looked at while the pool is locked: each
+// look is a system call, and requests wait for the lock.
+const looks = 16
+
+// remove takes out what gone picks of the next few connections from the bottom,
+// and tells where to go on. Requests take from the top, so that nothing moves
+// meanwhile.
+func (p *pool) remove(at int, gone func(*Conn) bool) (out []*Conn, next int, more bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	kept := p.idle[:0]
-	for _, c := range p.idle {
-		if gone(c) {
+	end := min(at+looks, len(p.idle))
+	kept := at
+	for ; at < end; at++ {
+		if c := p.idle[at]; gone(c) {
 			out = append(out, c)
 		} else {
-			kept = append(kept, c)
+			p.idle[kept] = c
+			kept++
 		}
 	}
-	clear(p.idle[len(kept):])
-	p.idle = kept
-	return out
+	if len(out) > 0 {
+		p.idle = slices.Delete(p.idle, kept, end)
+	}
+	return out, kept, kept < len(p.idle)
 }
 
 func (p *pool) nextSweep() int64 {

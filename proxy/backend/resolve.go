@@ -143,6 +143,9 @@ func sameSet(a, b []netip.AddrPort) bool {
 
 // lookUpSoon asks for a lookup out of turn; it never waits.
 func (s *Server) lookUpSoon() {
+	if !s.address.named() {
+		return
+	}
 	select {
 	case s.soon <- struct{}{}:
 	default:

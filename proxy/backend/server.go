@@ -23,14 +23,14 @@ type Server struct {
 	resolver  Resolver
 
 	_ [64]byte
-	// Written by every claim, so they keep a cache line to themselves.
+	// Written by every claim, so they keep a cache line to themselves; limit is
+	// live.limit beside the places it limits, 0 for none.
 	active atomic.Int64
 	claims atomic.Int64
-	_      [48]byte
+	limit  atomic.Int64
+	_      [64]byte
 
-	// limit is live.limit beside the places it limits, 0 for none.
-	limit atomic.Int64
-	live  atomic.Pointer[settings]
+	live atomic.Pointer[settings]
 	// addresses is nil until the first lookup has ended, which closes resolved.
 	addresses atomic.Pointer[addresses]
 	resolved  chan struct{}

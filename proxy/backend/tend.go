@@ -28,15 +28,14 @@ func (s *Server) retire() {
 // tend is the one goroutine of a server: it looks the name up and sweeps the
 // pool until the server is retired.
 func (s *Server) tend() {
-	named := s.address.named()
-	if named {
-		s.survive(s.lookUp)
-	}
-	last := time.Now()
-	lookup := time.NewTimer(s.untilLookup())
-	sweep := time.NewTimer(s.untilSweep())
+	lookup := time.NewTimer(0)
 	defer lookup.Stop()
+	if !s.address.named() {
+		lookup.Stop()
+	}
+	sweep := time.NewTimer(s.untilSweep())
 	defer sweep.Stop()
+	var last time.Time
 	for {
 		select {
 		case <-s.life.Done():
@@ -47,9 +46,7 @@ func (s *Server) tend() {
 		case <-s.soon:
 			lookup.Reset(max(0, lookupGap-time.Since(last)))
 		case <-lookup.C:
-			if named {
-				s.survive(s.lookUp)
-			}
+			s.survive(s.lookUp)
 			last = time.Now()
 			lookup.Reset(s.untilLookup())
 		}
