@@ -48,7 +48,9 @@ func (g *generation) backendOptions(c *config.Backend) backend.Options {
 			Idle: time.Duration(g.cfg.Timeouts.ServerIdle),
 		},
 		TLS: &backend.TLSOptions{
-			Verify: c.TLS.Verify, CAFile: c.TLS.CAFile, Pins: c.TLS.PinSHA256,
+			// A pin stands in place of the CA and the name, unless a CA is given too.
+			Verify: c.TLS.Verify && (len(c.TLS.PinSHA256) == 0 || c.TLS.CAFile != ""),
+			CAFile: c.TLS.CAFile, Pins: c.TLS.PinSHA256,
 			ServerName: c.TLS.ServerName, Certificate: c.TLS.Certificate, Key: c.TLS.Key,
 		},
 	}

@@ -84,7 +84,8 @@ func (a *App) assign(cfg *config.Config) {
 			old.Close()
 			continue
 		}
-		safe.Go(a.current.log, "listener", func() { l.accept(a.engine, a.current.log) })
+		log := a.current.log // read here: a reload may replace current at any time
+		safe.Go(log, "listener", func() { l.accept(a.engine, log) })
 	}
 }
 

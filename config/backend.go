@@ -54,7 +54,8 @@ type BackendTLS struct {
 	// PEM file with the CAs to trust in place of the system's.
 	CAFile string `toml:"ca_file" is:"path"`
 	// SHA-256 of the server's public key (SPKI), base64 or hex; one, or a list of
-	// which one must match. A pin stands in place of the CA and the name.
+	// which one must match. A pin stands in place of the CA and the name;
+	// with ca_file both are demanded.
 	PinSHA256 Pins `toml:"pin_sha256"`
 	// The name to ask for and to verify.
 	ServerName string `toml:"server_name" shows:"the host in the URL"`

@@ -36,7 +36,7 @@ type failure struct {
 func (f failure) status() (code int, who, phase byte) {
 	switch f.cause {
 	case noPlace:
-		if errors.Is(f.err, backend.ErrQueueTimeout) {
+		if errors.Is(f.err, backend.ErrQueueTimeout) || errors.Is(f.err, backend.ErrQueueFull) {
 			return http.StatusServiceUnavailable, 's', 'Q'
 		}
 		return http.StatusServiceUnavailable, 'S', 'C'

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"errors"
 	"net/http"
 	"time"
 
@@ -267,7 +268,7 @@ func (x *exchange) readServer() failure {
 		switch {
 		case n > 0:
 			return failure{}
-		case err == netio.ErrTimeout && x.up.busy(x.route.ServerTimeout):
+		case errors.Is(err, netio.ErrTimeout) && x.up.busy(x.route.ServerTimeout):
 			continue
 		case err != nil:
 			return x.readFault(err)
