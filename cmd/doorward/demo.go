@@ -48,8 +48,8 @@ func runDemo(o app.DemoOptions, out io.Writer) error {
 	app.TuneMemory(os.LookupEnv)
 	d, err := app.StartDemo(o)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return fmt.Errorf("%w; other ports: doorward demo --http 127.0.0.1:8081 --https 127.0.0.1:8444",
-			err)
+		return fmt.Errorf("%w\nother ports: doorward demo --http 127.0.0.1:8081 "+
+			"--https 127.0.0.1:8444", err)
 	}
 	if err != nil {
 		return explained(err)
