@@ -161,6 +161,9 @@ type Peer struct {
 	wire wire
 }
 
+// Recorder is the server that the connection was made to.
+func (p *Peer) Recorder() *Recorder { return p.rec }
+
 func (p *Peer) serve() {
 	defer func() {
 		_ = p.conn.Close()
