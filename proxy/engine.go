@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/http"
 	"net/netip"
 	"runtime/debug"
 	"sync"
@@ -156,8 +157,9 @@ func (c *conn) end() {
 	c.e.conns.remove(c)
 }
 
-// abandon releases what a request held when it panicked. Its buffers are left to
-// the garbage collector: somebody may still write to them.
+// abandon releases what a request held when it panicked, and answers it if there
+// was no answer yet. Its buffers are left to the garbage collector: somebody may
+// still write to them.
 func (c *conn) abandon() {
 	defer func() {
 		if p := recover(); p != nil {
@@ -167,6 +169,12 @@ func (c *conn) abandon() {
 	if x := c.x; x != nil {
 		c.x = nil
 		x.dropServer()
+		x.endRepeats()
+		if !x.answered && x.snap != nil {
+			x.keep = false
+			x.fail(http.StatusInternalServerError)
+			c.lingerClose()
+		}
 	}
 }
 

@@ -12,9 +12,7 @@ import (
 // log.
 func (x *exchange) finish() {
 	x.dropServer()
-	if x.repeating {
-		x.route.repeating.Add(-1)
-	}
+	x.endRepeats()
 	x.c.requests.Add(1)
 	if log := x.e.access.Load(); log != nil {
 		x.record()

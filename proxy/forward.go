@@ -109,6 +109,14 @@ func (x *exchange) mayRepeat() bool {
 	return true
 }
 
+// endRepeats takes the request out of its route's repeats.
+func (x *exchange) endRepeats() {
+	if x.repeating {
+		x.repeating = false
+		x.route.repeating.Add(-1)
+	}
+}
+
 // changeServer moves on to another server, or waits before the same is tried
 // again.
 func (x *exchange) changeServer() bool {
