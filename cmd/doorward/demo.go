@@ -46,6 +46,7 @@ func demoDir() string {
 
 func runDemo(o app.DemoOptions, out io.Writer) error {
 	app.TuneMemory(os.LookupEnv)
+	signals := catchSignals()
 	d, err := app.StartDemo(o)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return fmt.Errorf("%w\nother ports: doorward demo --http 127.0.0.1:8081 "+
@@ -56,7 +57,7 @@ func runDemo(o app.DemoOptions, out io.Writer) error {
 	}
 	defer d.Close()
 	describe(d, o, out)
-	return serve(d.App)
+	return signals.serve(d.App)
 }
 
 // describe prints what there is to try.

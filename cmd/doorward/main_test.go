@@ -117,7 +117,11 @@ func request(ts *testscript.TestScript, address, host, target string) net.Conn {
 func hang(ts *testscript.TestScript, _ bool, args []string) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	ts.Check(err)
-	ts.Defer(func() { _ = l.Close() })
+	end := make(chan struct{})
+	ts.Defer(func() {
+		close(end)
+		_ = l.Close()
+	})
 	_, port, err := net.SplitHostPort(l.Addr().String())
 	ts.Check(err)
 	ts.Setenv(args[0], port)
@@ -128,10 +132,13 @@ func hang(ts *testscript.TestScript, _ bool, args []string) {
 			if err != nil {
 				return
 			}
-			ts.Defer(func() { _ = conn.Close() })
-			if n, _ := conn.Read(make([]byte, 1)); n > 0 {
-				_ = os.WriteFile(asked, []byte("asked"), 0o600)
-			}
+			go func() {
+				defer conn.Close()
+				if n, _ := conn.Read(make([]byte, 1)); n > 0 {
+					_ = os.WriteFile(asked, []byte("asked"), 0o600)
+				}
+				<-end
+			}()
 		}
 	}()
 }

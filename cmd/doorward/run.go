@@ -22,6 +22,7 @@ func newRun() *cobra.Command {
 		Args: noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			app.TuneMemory(os.LookupEnv)
+			signals := catchSignals()
 			a, err := app.New(app.Options{
 				Path: path, Env: os.LookupEnv, StateDir: state, Version: versionName(),
 			})
@@ -31,7 +32,7 @@ func newRun() *cobra.Command {
 			if err := a.Start(); err != nil {
 				return err
 			}
-			return serve(a)
+			return signals.serve(a)
 		},
 	}
 	configFlag(cmd, &path)

@@ -26,21 +26,28 @@ func explained(err error) error {
 	return errSilent
 }
 
-// serve obeys signals until one of them says to stop, and stops.
-func serve(a *app.App) error {
+// signals are those that the process was sent.
+type signals struct{ stop, other chan os.Signal }
+
+// catchSignals begins to collect signals. It comes before the start, so that one
+// which is sent during it takes effect after it and not by ending the process.
+func catchSignals() signals {
 	// A log that is piped into a program which has ended is no reason to end.
 	signal.Ignore(syscall.SIGPIPE)
-	stop := make(chan os.Signal, 2)
-	signal.Notify(stop, syscall.SIGTERM, syscall.SIGINT)
-	// Caught in any case, because what is not caught ends the process.
-	other := make(chan os.Signal, 8)
-	signal.Notify(other, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2)
+	s := signals{make(chan os.Signal, 2), make(chan os.Signal, 8)}
+	signal.Notify(s.stop, syscall.SIGTERM, syscall.SIGINT)
+	signal.Notify(s.other, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2)
+	return s
+}
+
+// serve obeys signals until one of them says to stop, and stops.
+func (s signals) serve(a *app.App) error {
 	for {
 		select {
-		case <-stop:
-			return drain(a, stop)
-		case s := <-other:
-			obey(a, s)
+		case <-s.stop:
+			return drain(a, s.stop)
+		case other := <-s.other:
+			obey(a, other)
 		}
 	}
 }
