@@ -5,11 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"doorward/app"
 )
+
+// answerTime is how long an instance may take to answer at its control socket.
+const answerTime = 3 * time.Minute
 
 func newReload() *cobra.Command {
 	var path, socket string
@@ -49,6 +53,8 @@ func clientFor(path, socket string) (app.Client, error) {
 }
 
 func reload(ctx context.Context, client app.Client, out, errOut io.Writer) error {
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
 	report, err := client.Reload(ctx)
 	var refused *app.RefusedError
 	if errors.As(err, &refused) {

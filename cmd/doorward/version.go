@@ -2,10 +2,12 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"io"
 	"runtime"
 	"runtime/debug"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -16,15 +18,34 @@ import (
 var version = ""
 
 func newVersion() *cobra.Command {
-	return &cobra.Command{
+	var socket string
+	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Print the version of this program",
 		Args:  noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if socket != "" {
+				return printRunning(cmd.Context(), app.Client{Socket: socket}, cmd.OutOrStdout())
+			}
 			printVersion(cmd.OutOrStdout(), cmd.ErrOrStderr())
 			return nil
 		},
 	}
+	cmd.Flags().StringVar(&socket, "control", "",
+		"of the instance that answers at this control `socket`, not of this program")
+	return cmd
+}
+
+func printRunning(ctx context.Context, client app.Client, out io.Writer) error {
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	v, err := client.Version(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(out, "doorward %s\ngo       %s\npid      %d\nconfig   %s\nsince    %s\n",
+		v.Version, v.Go, v.PID, v.Config, v.Started.Local().Format(time.DateTime))
+	return err
 }
 
 func printVersion(out, errOut io.Writer) {

@@ -144,9 +144,7 @@ func TestCloseEndsWhatIsUnderWay(t *testing.T) {
 	}
 	defer r.Body.Close()
 	s.Close()
-	if _, err := io.ReadAll(r.Body); err == nil {
-		t.Log("the stream ended in good order")
-	}
+	_, _ = io.Copy(io.Discard, r.Body) // would go on for ever
 	if _, err := http.Get(s.URL()); err == nil {
 		t.Error("it still answers")
 	}
