@@ -2,3 +2,6 @@ package app
 
 // CgroupMemory is cgroupMemory for tests.
 func CgroupMemory(read func(string) ([]byte, error)) int64 { return cgroupMemory(read) }
+
+// Connections are those taken since the start.
+func (a *App) Connections() int64 { return a.engine.Counters().Connections.Load() }
