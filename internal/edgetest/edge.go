@@ -52,7 +52,7 @@ type Edge struct {
 func Start(t testing.TB, c Config) *Edge {
 	t.Helper()
 	e := &Edge{t: t, dir: t.TempDir(), before: takeCensus()}
-	e.write(c)
+	e.Write(c)
 	a, err := app.New(app.Options{Path: e.path(), Env: os.LookupEnv, Version: "test"})
 	if err != nil {
 		t.Fatalf("edge: %v\n%s", err, c.file(e.dir))
@@ -71,7 +71,7 @@ func Start(t testing.TB, c Config) *Edge {
 // Reload puts another configuration in place of the one in force, and returns
 // what the instance said to it.
 func (e *Edge) Reload(c Config) error {
-	e.write(c)
+	e.Write(c)
 	_, err := e.App.Reload()
 	return err
 }
@@ -115,9 +115,16 @@ func (e *Edge) logFile() string { return logFile(e.dir) }
 
 func logFile(dir string) string { return filepath.Join(dir, "doorward.log") }
 
-func (e *Edge) write(c Config) {
+// Write puts another configuration file in place of the present one, whole, for
+// whoever reads it just then.
+func (e *Edge) Write(c Config) {
 	e.t.Helper()
-	if err := os.WriteFile(e.path(), []byte(c.file(e.dir)), 0o600); err != nil {
+	fresh := e.path() + ".new"
+	err := os.WriteFile(fresh, []byte(c.file(e.dir)), 0o600)
+	if err == nil {
+		err = os.Rename(fresh, e.path())
+	}
+	if err != nil {
 		e.t.Fatal(err)
 	}
 }
