@@ -159,7 +159,7 @@ func (c *Case) server(o *Outcome) (faults []string) {
 	for _, m := range o.Requests {
 		if m.Err != nil {
 			broken++
-			if !onlyCut(m.Err) {
+			if !Cut(m.Err) {
 				faults = append(faults, fmt.Sprintf("server got %.500q: %v", m.Raw, m.Err))
 			}
 			continue
@@ -228,8 +228,8 @@ func canary(c *Client, name string) (faults []string) {
 	return nil
 }
 
-// onlyCut tells whether a request was well formed as far as it came.
-func onlyCut(err error) bool {
+// Cut tells whether a request whose Err this is was well formed as far as it came.
+func Cut(err error) bool {
 	var broke *net.OpError
 	return errors.Is(err, errUnread) || errors.Is(err, io.ErrUnexpectedEOF) ||
 		errors.As(err, &broke)
