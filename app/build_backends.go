@@ -29,7 +29,7 @@ func (g *generation) buildBackends(previous *generation) error {
 		}
 		b, err := backend.New(g.backendOptions(c), old)
 		if err != nil {
-			errs = append(errs, g.keyed("backends."+c.Name, unnamed(err)))
+			errs = append(errs, placed(g.cfg.At("backends", c.Name), unnamed(err)))
 			continue
 		}
 		g.backends[c.Name] = b

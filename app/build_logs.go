@@ -43,10 +43,10 @@ func (g *generation) buildLogs(o Options, previous *generation) error {
 	if o.dry {
 		// To open a file would make it.
 		g.log = zap.NewNop()
-		return g.keyed("log.output", logs.CheckOutput(output))
+		return placed(g.cfg.At("log", "output"), logs.CheckOutput(output))
 	}
 	if previous == nil {
-		return g.keyed("log", g.firstLogs())
+		return placed(g.cfg.At("log"), g.firstLogs())
 	}
 	g.log, g.process, g.access = previous.log, previous.process, previous.access
 	var errs [2]error
@@ -58,7 +58,7 @@ func (g *generation) buildLogs(o Options, previous *generation) error {
 		o.Log = g.log
 		g.nextAccess, errs[1] = logs.NewAccess(o)
 	}
-	return g.keyed("log", errors.Join(errs[:]...))
+	return placed(g.cfg.At("log"), errors.Join(errs[:]...))
 }
 
 // firstLogs opens the logs of the first generation.

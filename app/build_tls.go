@@ -37,5 +37,5 @@ func (g *generation) buildTLS(o Options, previous *generation) error {
 		})
 	}
 	g.certs = m
-	return g.keyed("tls", err)
+	return placed(g.cfg.At("tls"), err)
 }

@@ -36,7 +36,7 @@ respond = { file = "none.txt" }
 		},
 		"a log that cannot be": {
 			config: strings.Replace(site(url, ""), `"log"`, `"no/log"`, 1),
-			errors: []string{"*doorward.toml: log.output: *no*"},
+			errors: []string{"*doorward.toml:*: log.output: *no*"},
 		},
 		"warnings": {
 			config: site("https://127.0.0.1", `tls = { verify = false }

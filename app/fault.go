@@ -37,11 +37,6 @@ func placed(place config.Diagnostic, err error) error {
 	return &placedError{place, err}
 }
 
-// keyed is placed for a key whose line is not known.
-func (g *generation) keyed(key string, err error) error {
-	return placed(config.Diagnostic{File: g.cfg.Files[0], Key: key}, err)
-}
-
 // diagnose takes joined errors apart and gives each its place.
 func diagnose(err error, place config.Diagnostic) config.Diagnostics {
 	var list interface{ Unwrap() []error }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"time"
 
 	"doorward/proxy/h1"
 )
@@ -30,8 +31,10 @@ func (x *exchange) appendAnswerHead(b []byte, f framing) []byte {
 	b = appendStatusLine(b, x.resp.Status, x.resp.Reason)
 	ch := x.changes()
 	var present uint64
+	dated := false
 	for i := range x.resp.Fields {
 		h := &x.resp.Fields[i]
+		dated = dated || h.Kind == h1.Date
 		if h.Kind != h1.Other && (h.Kind.HopByHop() || h.Kind == h1.ContentLength ||
 			h.Kind == h1.Forbidden) {
 			continue
@@ -49,11 +52,29 @@ func (x *exchange) appendAnswerHead(b []byte, f framing) []byte {
 	case chunkedText:
 		b = append(b, "Transfer-Encoding: chunked\r\n"...)
 	}
+	if !dated {
+		b = appendDate(b, ch)
+	}
 	return x.appendOurs(b, ch, present)
+}
+
+// appendDate dates an answer that is not (RFC 9110, section 6.6.1), unless the
+// configuration removes dates.
+func appendDate(b []byte, ch *Changes) []byte {
+	var present uint64
+	if ch.drops([]byte("Date"), &present) {
+		return b
+	}
+	b = append(b, "Date: "...)
+	b = time.Now().UTC().AppendFormat(b, http.TimeFormat)
+	return append(b, "\r\n"...)
 }
 
 // appendOurs writes what every answer gets from us, and ends the head.
 func (x *exchange) appendOurs(b []byte, ch *Changes, present uint64) []byte {
+	if x.c.leaving() {
+		x.keep = false // a drain may have begun while a server worked
+	}
 	switch {
 	case !x.keep:
 		b = append(b, "Connection: close\r\n"...)

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"doorward/internal/safe"
+	"doorward/proxy/backend"
 	"doorward/proxy/h1"
 	"doorward/proxy/netio"
 )
@@ -35,6 +36,8 @@ type conn struct {
 	state atomic.Int32
 	// tunnel is what an upgraded connection goes through.
 	tunnel atomic.Pointer[tunnel]
+	// to is the server connection at work, for cut.
+	to atomic.Pointer[backend.Conn]
 	// pinned is a server connection that belongs to this client alone.
 	pinned    *pinned
 	wasPinned bool
@@ -268,10 +271,13 @@ func (c *conn) wakeIdle() {
 	}
 }
 
-// cut ends the connection whatever it does.
+// cut ends the connection whatever it does, when a drain has no more time.
 func (c *conn) cut() {
 	if t := c.tunnel.Load(); t != nil {
 		t.cut()
+	}
+	if to := c.to.Load(); to != nil {
+		_ = to.Socket().Close()
 	}
 	c.io.Abort()
 	_ = c.io.Socket().Close()

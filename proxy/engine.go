@@ -83,7 +83,7 @@ func (e *Engine) Swap(s *Snapshot) {
 	e.snapshot.Store(s)
 	e.conns.each(func(c *conn) {
 		if t := c.tunnel.Load(); t != nil && !s.hasRoute(t.route, t.backend) {
-			c.cut()
+			t.cut()
 		}
 	})
 }

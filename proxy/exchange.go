@@ -187,6 +187,7 @@ func (x *exchange) dropServer() {
 	if x.to != nil {
 		_ = x.to.Close()
 		x.to = nil
+		x.c.to.Store(nil)
 	}
 	x.release()
 }

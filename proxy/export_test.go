@@ -20,7 +20,7 @@ type Trial struct{ x *exchange }
 func NewTrial(s *Snapshot, l *Listener, peer, head string) (*Trial, error) {
 	s.Prepare()
 	x := newExchange()
-	x.c = &conn{l: l, peer: netip.MustParseAddrPort(peer)}
+	x.c = &conn{e: New(Options{Log: zap.NewNop()}), l: l, peer: netip.MustParseAddrPort(peer)}
 	x.snap = s
 	x.start()
 	x.in.push([]byte(head))

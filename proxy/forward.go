@@ -148,6 +148,7 @@ func (x *exchange) attempt() failure {
 	if f := x.connect(); f.cause != none {
 		return f
 	}
+	x.c.to.Store(x.to)
 	x.connectedAt = x.queuedAt
 	if took := x.to.ConnectTime(); took > 0 {
 		x.connectedAt = x.queuedAt + int64(took)
@@ -309,6 +310,7 @@ func (x *exchange) closeServer() (err error) {
 	if x.to != nil {
 		err = x.to.Close()
 		x.to = nil
+		x.c.to.Store(nil)
 	}
 	return err
 }

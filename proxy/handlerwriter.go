@@ -118,5 +118,8 @@ func (w *handlerWriter) fields(b []byte) []byte {
 			b = append(b, "\r\n"...)
 		}
 	}
+	if w.header["Date"] == nil {
+		b = appendDate(b, ch)
+	}
 	return w.x.appendOurs(b, ch, present)
 }

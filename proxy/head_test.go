@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"doorward/internal/netset"
 	"doorward/proxy"
@@ -76,10 +77,39 @@ func trial(t testing.TB, s *proxy.Snapshot, peer, head string) *proxy.Trial {
 	return tr
 }
 
-// lines are those of a head, without the random request id.
+// lines are those of a head, without the random request id and the date.
 func lines(head string) []string {
 	all := strings.Split(strings.TrimSuffix(head, "\r\n\r\n"), "\r\n")
-	return slices.DeleteFunc(all, func(l string) bool { return strings.HasPrefix(l, "X-Request-Id") })
+	return slices.DeleteFunc(all, func(l string) bool {
+		return strings.HasPrefix(l, "X-Request-Id") || strings.HasPrefix(l, "Date: ")
+	})
+}
+
+// An answer without a date gets one, unless dates are removed.
+func TestAnswersAreDated(t *testing.T) {
+	for name, c := range map[string]struct {
+		answer string
+		list   proxy.ChangeList
+		want   string
+	}{
+		"none": {"", proxy.ChangeList{}, "Date: " + time.Now().UTC().Format("Mon, 02 Jan 2006")},
+		"own": {"Date: Tue, 01 Jan 2030 00:00:00 GMT\r\n", proxy.ChangeList{},
+			"Date: Tue, 01 Jan 2030 00:00:00 GMT"},
+		"removed": {"", proxy.ChangeList{Remove: []string{"date"}}, ""},
+	} {
+		s, r := setup(t)
+		r.Answer = answers(t, c.list)
+		tr, err := proxy.NewTrial(s, &proxy.Listener{}, stranger,
+			"GET / HTTP/1.1\r\nHost: a.b\r\n\r\n")
+		if err != nil || tr.Decide() != 0 {
+			t.Fatal(err, tr.Decide())
+		}
+		head, err := tr.AnswerHead("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n" + c.answer + "\r\n")
+		n := strings.Count(head, "\r\nDate: ")
+		if err != nil || (c.want == "") != (n == 0) || n > 1 || !strings.Contains(head, c.want) {
+			t.Errorf("%s: %q, %v; want %q", name, head, err, c.want)
+		}
+	}
 }
 
 func values(head, name string) (vs []string) {

@@ -31,6 +31,7 @@ func (x *exchange) local(status int, extra string, body []byte) {
 		b = append(b, "\r\n"...)
 	}
 	b = append(b, extra...)
+	b = appendDate(b, x.changes())
 	b = x.appendOurs(b, x.changes(), 0)
 	if !x.isHead() {
 		b = append(b, body...)

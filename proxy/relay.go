@@ -234,6 +234,7 @@ func (x *exchange) serverDone(whole bool) {
 	}
 	to, s := x.to, x.server
 	x.to = nil
+	x.c.to.Store(nil)
 	switch {
 	case !whole, x.resp.Close, x.extra || x.srv.len() > 0, !x.up.complete():
 		_ = to.Close()

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"sync"
 	"sync/atomic"
 
 	"doorward/internal/safe"
@@ -23,6 +24,11 @@ type tunnel struct {
 	client         *netio.Conn
 	server         *backend.Conn
 	moved          atomic.Int64 // when bytes moved last, in any direction
+
+	// once guards who ended the tunnel and how: what follows is its consequence.
+	once sync.Once
+	who  byte
+	err  error
 }
 
 // cut ends the tunnel from another goroutine.
@@ -195,8 +201,8 @@ func (x *exchange) runTunnel(sent int64) {
 	limit := x.route.TunnelTimeout
 	t.client.ReadIdle, t.client.ReadUntil, t.client.WriteIdle = limit, 0, limit
 	t.server.ReadIdle, t.server.ReadUntil, t.server.WriteIdle = limit, 0, limit
-	up := half{t: t, e: x.e, from: t.client, to: t.server.Conn}
-	down := half{t: t, e: x.e, from: t.server.Conn, to: t.client}
+	up := half{t: t, e: x.e, from: t.client, to: t.server.Conn, reads: 'C', writes: 'S'}
+	down := half{t: t, e: x.e, from: t.server.Conn, to: t.client, reads: 'S', writes: 'C'}
 	done := make(chan struct{})
 	safe.Go(x.e.log, "tunnel", func() {
 		defer close(done)
@@ -206,17 +212,11 @@ func (x *exchange) runTunnel(sent int64) {
 	<-done
 	x.up.tunnelled = sent + up.bytes
 	x.rec.BytesOut += down.bytes
-	x.endTunnel(&up, &down)
-}
-
-func (x *exchange) endTunnel(up, down *half) {
 	switch {
-	case errors.Is(up.err, netio.ErrTimeout), errors.Is(down.err, netio.ErrTimeout):
+	case errors.Is(t.err, netio.ErrTimeout):
 		x.end('c', 'D')
-	case up.err != nil:
-		x.end('C', 'D')
-	case down.err != nil:
-		x.end('S', 'D')
+	case t.err != nil:
+		x.end(t.who, 'D')
 	}
 }
 
@@ -227,7 +227,8 @@ type half struct {
 	from, to *netio.Conn
 	buf      *[bulkBytes]byte
 	bytes    int64
-	err      error
+	// reads and writes are the letters of the sides in the termination state.
+	reads, writes byte
 }
 
 func (h *half) take() []byte {
@@ -247,36 +248,38 @@ func (h *half) give() {
 // run copies until this direction ends, and tells the other side so. After an
 // error nothing can be made good: both directions end.
 func (h *half) run() {
+	who, err := h.reads, errPanicked
 	defer h.give()
 	defer func() {
-		if h.err != nil {
+		h.t.once.Do(func() { h.t.who, h.t.err = who, err })
+		if err != nil {
 			h.t.cut()
 		}
 	}()
-	h.err = errPanicked
-	h.err = h.copy()
-	if h.err == nil {
-		h.err = h.to.CloseWrite()
+	if who, err = h.copy(); err == nil {
+		who, err = h.writes, h.to.CloseWrite()
 	}
 }
 
-func (h *half) copy() error {
+// copy moves bytes until the reading side ends, and tells whose error stopped
+// it.
+func (h *half) copy() (who byte, err error) {
 	for {
 		n, err := h.from.ReadLazy(h.take, h.give)
 		switch {
 		case n > 0:
 			h.t.moved.Store(netio.Now())
 			if _, err := h.to.Write(h.buf[:n]); err != nil {
-				return err
+				return h.writes, err
 			}
 			h.bytes += int64(n)
 			h.give()
 		case errors.Is(err, io.EOF):
-			return nil
+			return h.reads, nil
 		case errors.Is(err, netio.ErrTimeout) && h.t.active(int64(h.from.ReadIdle)):
 			continue
 		case err != nil:
-			return err
+			return h.reads, err
 		}
 	}
 }
