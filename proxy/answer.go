@@ -72,8 +72,10 @@ func appendDate(b []byte, ch *Changes) []byte {
 
 // appendOurs writes what every answer gets from us, and ends the head.
 func (x *exchange) appendOurs(b []byte, ch *Changes, present uint64) []byte {
-	if x.c.leaving() {
-		x.keep = false // a drain may have begun while a server worked
+	if x.keep && x.c.leaving() {
+		// A drain may have begun while a server worked. The client, which cannot know
+		// that this is the end, may be sending on.
+		x.keep, x.linger = false, true
 	}
 	switch {
 	case !x.keep:

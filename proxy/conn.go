@@ -56,6 +56,10 @@ const (
 	woken
 )
 
+// lastCall is how long a connection that may not stay waits for a request: one
+// that is here already, or as good as, is still served.
+const lastCall = 100 * time.Millisecond
+
 // Lingering: how long, and for how many bytes, a client may go on sending after
 // an answer that ends the connection, so that it sees the answer and not a
 // reset.
@@ -149,12 +153,12 @@ func (c *conn) next() bool {
 	}
 	c.io.ReadIdle, c.io.ReadUntil = s.Timeouts.KeepAlive, 0
 	c.state.Store(idle)
-	if c.leaving() {
-		return false
+	if c.leaving() && c.state.CompareAndSwap(idle, busy) {
+		c.io.ReadIdle = lastCall
 	}
 	// How a client goes away between requests is no event.
 	n, _ := c.io.ReadLazy(c.take, c.give)
-	if !c.state.CompareAndSwap(idle, busy) || n == 0 {
+	if c.state.CompareAndSwap(idle, busy); c.state.Load() != busy || n == 0 {
 		return false
 	}
 	c.x.in.w += n

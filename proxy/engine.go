@@ -40,11 +40,14 @@ type Engine struct {
 	snapshot   atomic.Pointer[Snapshot]
 	handshakes chan struct{}
 	draining   atomic.Bool
-	exchanges  sync.Pool
-	bulk       sync.Pool
-	clients    perClient
-	conns      registry
-	counters   Counters
+	// over is set, and cutting closed, when a drain has waited long enough.
+	over      atomic.Bool
+	cutting   chan struct{}
+	exchanges sync.Pool
+	bulk      sync.Pool
+	clients   perClient
+	conns     registry
+	counters  Counters
 }
 
 // Counters are totals since the start. Read them with their Load methods.
@@ -58,7 +61,7 @@ type Counters struct {
 
 // New makes an Engine. It serves nothing before the first Swap.
 func New(o Options) *Engine {
-	e := &Engine{log: o.Log}
+	e := &Engine{log: o.Log, cutting: make(chan struct{})}
 	e.SetAccessLog(o.Access)
 	if o.Handshakes > 0 {
 		e.handshakes = make(chan struct{}, o.Handshakes)
@@ -108,8 +111,23 @@ func (e *Engine) Drain(ctx context.Context) error {
 	e.draining.Store(true)
 	e.conns.each((*conn).wakeIdle)
 	err := e.conns.wait(ctx)
+	if e.over.CompareAndSwap(false, true) {
+		close(e.cutting)
+	}
 	e.conns.each((*conn).cut)
 	return err
+}
+
+// pause waits, and tells whether that was to the end.
+func (e *Engine) pause(d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-e.cutting:
+		return false
+	}
 }
 
 // Listener is what the engine must know of the address a connection came in on.

@@ -108,7 +108,7 @@ func (x *exchange) clear() {
 
 // serve answers the request whose head was parsed.
 func (x *exchange) serve() {
-	x.keep = !x.req.Close && !x.c.leaving()
+	x.keep = !x.req.Close
 	status := x.decide()
 	x.up.prepare(x)
 	if status != 0 {

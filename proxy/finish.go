@@ -58,7 +58,8 @@ func (x *exchange) record() {
 	r.FrontendConns = x.c.l.open.Load()
 	if b := x.backend; b != nil {
 		r.Backend = b.Name()
-		r.BackendConns, r.BackendQueue = b.Active(), b.Waiting()
+		// This request counts, as in HAProxy, although its place is free already.
+		r.BackendConns = b.Active() + b.Waiting() + 1
 	}
 }
 

@@ -30,7 +30,7 @@ func (x *exchange) forward() {
 		return
 	}
 	if x.up.err = x.up.check(); x.up.err != nil {
-		x.failUpload()
+		x.failUpload(x.up.err)
 		return
 	}
 	x.rewritePath()
@@ -42,6 +42,10 @@ func (x *exchange) forward() {
 		}
 		if f.cause != noPlace {
 			_ = x.closeServer()
+		}
+		if x.e.over.Load() {
+			x.end('K', 'H')
+			break
 		}
 		if x.free(f) {
 			continue
@@ -124,12 +128,11 @@ func (x *exchange) changeServer() bool {
 		return true
 	}
 	if !x.backend.Redispatch() {
-		time.Sleep(min(retryPause, x.backend.Timeouts().Connect))
-		return true
+		return x.e.pause(min(retryPause, x.backend.Timeouts().Connect))
 	}
 	failed := x.server
 	x.release()
-	s, err := x.backend.Claim(failed, nil)
+	s, err := x.backend.Claim(failed, x.e.cutting)
 	if err != nil {
 		return false
 	}
@@ -144,11 +147,14 @@ func (x *exchange) attempt() failure {
 		return f
 	}
 	x.rec.Server, x.rec.ServerConns = x.server.Name(), x.server.Active()
-	x.queuedAt = netio.Now()
+	x.queuedAt, x.connectedAt, x.answeredAt = netio.Now(), 0, 0
 	if f := x.connect(); f.cause != none {
 		return f
 	}
 	x.c.to.Store(x.to)
+	if x.e.over.Load() { // looked at behind the line above: cut sees x.to, or we this
+		return failure{noConnection, backend.ErrGone}
+	}
 	x.connectedAt = x.queuedAt
 	if took := x.to.ConnectTime(); took > 0 {
 		x.connectedAt = x.queuedAt + int64(took)
@@ -173,13 +179,15 @@ func (x *exchange) claim() failure {
 		return failure{}
 	}
 	if p := x.c.pinned; p != nil && p.backend == x.backend {
-		if s, err := x.backend.ClaimServer(p.server, nil); err == nil {
+		if s, err := x.backend.ClaimServer(p.server, x.e.cutting); err == nil {
 			x.server = s
 			return failure{}
 		}
 	}
-	s, err := x.backend.Claim(nil, nil)
+	x.rec.BackendQueue = x.backend.Waiting()
+	s, err := x.backend.Claim(nil, x.e.cutting)
 	if err != nil {
+		x.queuedAt = netio.Now()
 		return failure{noPlace, err}
 	}
 	x.server = s
@@ -288,7 +296,7 @@ func (x *exchange) readServer() failure {
 // failForward answers a request that got no answer from a server.
 func (x *exchange) failForward(f failure) {
 	if f.cause == clientFault {
-		x.failUpload()
+		x.failUpload(f.err)
 		return
 	}
 	code, who, phase := f.status()
@@ -346,9 +354,5 @@ func (c *conn) takePinned(s *backend.Server) *backend.Conn {
 		return nil
 	}
 	c.pinned = nil
-	if !p.conn.Quiet() {
-		_ = p.conn.Close()
-		return nil
-	}
 	return p.conn
 }

@@ -151,9 +151,8 @@ func hint(status int) string {
 	return "The request cannot be served."
 }
 
-// failUpload answers a request whose body was the client's fault.
-func (x *exchange) failUpload() {
-	err := x.up.err
+// failUpload answers a request that err, a fault of the client, has ended.
+func (x *exchange) failUpload(err error) {
 	x.up.stop()
 	x.keep = false
 	x.rec.Err = err

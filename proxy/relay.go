@@ -15,6 +15,7 @@ var errClientGone = errors.New("client gone")
 // goes wrong from here on cannot be told with a status: the connection breaks
 // off, so that the client sees that the answer is not whole.
 func (x *exchange) relay(head int) {
+	x.up.answered.Store(true)
 	if !x.up.complete() {
 		// The server answered before it had the whole request. What is still to come
 		// has no reader: the answer is the last on this connection.
@@ -240,6 +241,7 @@ func (x *exchange) serverDone(whole bool) {
 		_ = to.Close()
 	case x.pin:
 		x.c.dropPinned()
+		to.MarkReused()
 		x.c.pinned = &pinned{x.backend, s, to}
 	default:
 		s.Keep(to)

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"errors"
-
 	"sync/atomic"
 	"time"
 
@@ -40,6 +39,8 @@ type upload struct {
 	over atomic.Bool
 	// fault is set with err, before the server's side is woken.
 	fault atomic.Bool
+	// answered says that the answer is on its way to the client.
+	answered atomic.Bool
 	// read says that the whole body was read from the client, sent that all of it
 	// was written; moved is when bytes moved last.
 	read, sent atomic.Bool
@@ -53,6 +54,7 @@ func (u *upload) prepare(x *exchange) {
 	u.to, u.rest, u.err, u.done = nil, nil, nil, nil
 	u.total, u.tunnelled = 0, 0
 	u.fault.Store(false)
+	u.answered.Store(false)
 	u.read.Store(false)
 	u.sent.Store(false)
 	u.over.Store(false)
@@ -126,9 +128,11 @@ func (u *upload) run() {
 }
 
 // settle ends the goroutine. When it was the client's fault, whoever waits for
-// the server's answer is woken: there will be none.
+// the server's answer is woken: there will be none. But a client that has its
+// answer already may stop sending and go on reading.
 func (u *upload) settle(err error) {
-	if err != nil && !errors.Is(err, errServer) {
+	stopped := err == errBodySlow && u.answered.Load()
+	if err != nil && err != errServer && !stopped {
 		u.err = err
 		u.fault.Store(true)
 		u.to.Abort()

@@ -24,6 +24,10 @@ type Conn struct {
 // may have been closed by the server in the meantime.
 func (c *Conn) Reused() bool { return c.reused }
 
+// MarkReused says that the connection has served a request, for a user that keeps
+// it himself.
+func (c *Conn) MarkReused() { c.reused = true }
+
 // ConnectTime is how long it took to open the connection, 0 for a reused one.
 func (c *Conn) ConnectTime() time.Duration {
 	if c.reused {
