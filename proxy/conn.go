@@ -204,7 +204,10 @@ func (c *conn) readHead(x *exchange) error {
 		if seen == 0 || bytes.IndexByte(fresh, '\n') >= 0 || x.in.len() >= x.snap.Limits.HeadBytes {
 			n, err := x.snap.parser.Parse(x.in.bytes(), &x.req)
 			if err != h1.ErrIncomplete {
-				x.head = n
+				x.head, x.headAt = n, x.began
+				if limited {
+					x.headAt = netio.Now()
+				}
 				return err
 			}
 		}
@@ -214,6 +217,7 @@ func (c *conn) readHead(x *exchange) error {
 			c.io.ReadIdle, c.io.ReadUntil = 0, x.began+int64(x.snap.Timeouts.RequestHead)
 		}
 		if err := c.more(x); err != nil {
+			x.headAt = netio.Now()
 			return err
 		}
 	}
@@ -242,7 +246,6 @@ func (c *conn) request() bool {
 	x.snap = c.e.snapshot.Load()
 	x.start()
 	err := c.readHead(x)
-	x.headAt = netio.Now()
 	if err != nil {
 		x.refuse(err)
 	} else {
