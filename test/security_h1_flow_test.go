@@ -15,7 +15,7 @@ func TestSecurityH1Flow(t *testing.T) {
 		"H1-40_expectation_met":                       testExpectationMet,
 		"H1-40_expectation_ignored":                   testExpectationIgnored,
 		"H1-42_pause_within_the_head":                 testPauseInHead,
-		"H1-42_pause_within_the_body":                 testPauseInBody,
+		"H1-42_H1-64_pause_within_the_body":           testPauseInBody,
 		"H1-57_no_Host_in_HTTP_1.0_to_default_route":  testDefaultRoute,
 		"H1-63_client_ends_within_the_body":           testClientEndsInBody,
 		"H1-63_client_ends_within_the_head":           testClientEndsInHead,

@@ -1,6 +1,7 @@
 package test_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -21,6 +22,26 @@ func TestSecurityH1(t *testing.T) {
 	cases = append(cases, targetCases()...)
 	cases = append(cases, hostFieldCases()...)
 	cases = append(cases, bodyCases()...)
+	edgetest.Run(t, edge, rec, cases)
+}
+
+// TestSecurityH1ByteWise has the heads of group H1 once more, byte by byte: what
+// is wrong with a head must not depend on how it arrives.
+func TestSecurityH1ByteWise(t *testing.T) {
+	edge, rec := startSite(t, edgetest.Echo, "")
+	var cases []edgetest.Case
+	for _, group := range [][]edgetest.Case{
+		framingCases(), lengthCases(), lineCases(), limitCases(), targetCases(), hostFieldCases(),
+	} {
+		for _, c := range group {
+			c.Pieces = 1
+			if c.Over == "" {
+				c.Over = "plain"
+			}
+			c.Send = slices.DeleteFunc(c.Send, func(input string) bool { return len(input) > 1000 })
+			cases = append(cases, c)
+		}
+	}
 	edgetest.Run(t, edge, rec, cases)
 }
 
@@ -161,6 +182,12 @@ func bodyCases() []edgetest.Case {
 				request("GET /private HTTP/1.1", "Host: closed.example") +
 				request("GET /x HTTP/1.1", "Host: moved.example") +
 				request("GET /y HTTP/1.1", "Host: nobody.example")},
+		},
+		{
+			Name: "H1-44_pipelined_behind_the_last_one", Status: 200, Closes: true, Reach: 1,
+			Never: []string{"/admin"},
+			Send: []string{get("/", "Connection: close") + smuggled, sized("a", "Connection: x, close") +
+				smuggled, request("GET / HTTP/1.0", "Host: app.example") + smuggled},
 		},
 		{
 			Name: "H1-44_pipelined_behind_a_refused_one", Status: 400, Closes: true,

@@ -85,7 +85,7 @@ func TestSecurityID(t *testing.T) {
 				"X-Forwarded-Host: evil", "X-Forwarded-Proto: evil"),
 		},
 		{
-			Name: "ID-10_ID-14_decisions_look_at_the_peer_and_the_target", Status: 403,
+			Name: "ID-10_ID-14_ID-17_decisions_look_at_the_peer_and_the_target", Status: 403,
 			Send: each(func(line string) string {
 				return request("GET / HTTP/1.1", "Host: closed.example", line)
 			}, "X-Forwarded-For: 192.0.2.1", "X-Real-Ip: 192.0.2.1", "Forwarded: for=192.0.2.1",

@@ -35,6 +35,7 @@ func TestSecurityLOG(t *testing.T) {
 		"LOG-03_LOG-04_secrets_stay_out":           testSecretsStayOut,
 		"LOG-04_queries_where_they_are_wanted":     testQueriesWhereWanted,
 		"LOG-05_what_a_server_says_is_not_echoed":  testServerIsNotEchoed,
+		"LOG-06_errors_tell_no_secret":             testErrorsTellNoSecret,
 		"LOG-07_long_fields_are_cut":               testLongFieldsAreCut,
 		"LOG-08_log_that_takes_nothing":            testFullLog,
 		"LOG-09_a_reload_is_one_event":             testReloadIsLogged,
@@ -172,6 +173,31 @@ func testServerIsNotEchoed(t *testing.T) {
 		c.Close()
 		if m.Status != 502 || strings.Contains(m.Raw, "s3cret") {
 			t.Errorf("answer %q", m.Raw)
+		}
+	}
+	edge.Stop()
+	if strings.Contains(edge.Log(), "s3cret") {
+		t.Errorf("log: %s", edge.Log())
+	}
+}
+
+// testErrorsTellNoSecret has secrets where they are wrong, so that an error is
+// about them.
+func testErrorsTellNoSecret(t *testing.T) {
+	t.Setenv("SECRET", "s3cret\x01")
+	rec := edgetest.Record(t, edgetest.Echo)
+	sound := rec.Backend("app") + site
+	edge := edgetest.Start(t, edgetest.Config{Log: `level = "debug"`, Text: sound})
+	for _, text := range []string{
+		"[headers.request]\nset = { Authorization = \"Bearer ${SECRET}\" }\n",
+		"[headers.request]\nset = { \"${SECRET}\" = \"x\" }\n",
+		"[backends.x]\nservers = [\"http://user:${SECRET}@127.0.0.1:1\"]\n",
+		"[timeouts]\nclient = \"${SECRET}\"\n", "[limits]\nhead_bytes = \"${SECRET}\"\n",
+		"[[route]]\nhosts = [\"${SECRET}\"]\nredirect = \"${SECRET}\"\n",
+	} {
+		err := edge.Reload(edgetest.Config{Log: `level = "debug"`, Text: text + sound})
+		if err == nil || strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("%q: %v", text, err)
 		}
 	}
 	edge.Stop()

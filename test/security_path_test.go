@@ -230,7 +230,7 @@ func rewriteCases() (cases []edgetest.Case) {
 			"/x/users/1": "404", "/users//1": "/users/1",
 		})...)
 	return append(cases, edgetest.Case{
-		Name: "PATH-29_redirects_take_the_canonical_path", Status: 308,
+		Name: "PATH-01_redirects_take_the_canonical_path", Status: 308,
 		Send: each(func(target string) string {
 			return request("GET "+target+" HTTP/1.1", "Host: moved.example")
 		}, "//evil.example/", "/./%65vil.example/", "/x/..//evil.example/"),
