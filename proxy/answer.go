@@ -83,6 +83,12 @@ func (x *exchange) appendOurs(b []byte, ch *Changes, present uint64) []byte {
 	case x.req.Minor == 0:
 		b = append(b, "Connection: keep-alive\r\n"...)
 	}
+	return x.appendChanges(b, ch, present)
+}
+
+// appendChanges writes the request id and what the configuration adds, and ends
+// the head.
+func (x *exchange) appendChanges(b []byte, ch *Changes, present uint64) []byte {
 	if name := x.snap.RequestIDHeader; name != "" {
 		b = append(b, name...)
 		b = append(b, ": "...)
@@ -135,11 +141,7 @@ func (x *exchange) passInformational(n int) failure {
 	}
 	if wanted {
 		b := appendStatusLine(x.out[:0], x.resp.Status, x.resp.Reason)
-		for i := range x.resp.Fields {
-			if h := &x.resp.Fields[i]; !h.Kind.HopByHop() && h.Kind != h1.ContentLength {
-				b = appendField(b, h)
-			}
-		}
+		b = x.appendInformational(b)
 		x.out = append(b, "\r\n"...)
 		if !x.write(x.out) {
 			return failure{clientFault, errClientGone}
@@ -147,6 +149,21 @@ func (x *exchange) passInformational(n int) failure {
 	}
 	x.srv.r += n
 	return failure{}
+}
+
+// appendInformational writes the fields of a 1xx answer that may pass.
+func (x *exchange) appendInformational(b []byte) []byte {
+	ch := x.changes()
+	var present uint64
+	for i := range x.resp.Fields {
+		h := &x.resp.Fields[i]
+		if h.Kind.HopByHop() || h.Kind == h1.ContentLength || h.Kind == h1.Forbidden ||
+			ch.drops(h.Name, &present) {
+			continue
+		}
+		b = appendField(b, h)
+	}
+	return b
 }
 
 // write sends bytes to the client and counts them.

@@ -175,15 +175,15 @@ func (x *exchange) appendSwitch(b []byte) []byte {
 	var present uint64
 	for i := range x.resp.Fields {
 		f := &x.resp.Fields[i]
-		if f.Kind.HopByHop() || f.Kind == h1.ContentLength ||
-			ch.drops(f.Name, &present) {
+		if f.Kind.HopByHop() || f.Kind == h1.ContentLength || f.Kind == h1.Forbidden ||
+			ch.drops(f.Name, &present) || x.isRequestIDName(f.Name) {
 			continue
 		}
 		b = appendField(b, f)
 	}
 	b = append(b, "Connection: Upgrade\r\nUpgrade: "...)
 	b = append(b, x.resp.Upgrade...)
-	return append(b, "\r\n\r\n"...)
+	return x.appendChanges(append(b, "\r\n"...), ch, present)
 }
 
 // runTunnel moves bytes until the tunnel ends.
