@@ -8,6 +8,10 @@ const (
 	bulkBytes   = 64 << 10
 )
 
+// keptBytes is the most that a buffer may hold to be used again by another
+// exchange: what a few large heads needed is not kept for the small ones.
+const keptBytes = 64 << 10
+
 // buffer holds bytes read and not yet used: b[r:w].
 type buffer struct {
 	b    []byte
@@ -19,6 +23,14 @@ func (b *buffer) bytes() []byte { return b.b[b.r:b.w] }
 func (b *buffer) free() []byte  { return b.b[b.w:] }
 func (b *buffer) full() bool    { return b.w == len(b.b) }
 func (b *buffer) clear()        { b.r, b.w = 0, 0 }
+
+// shrink puts a buffer of size bytes in place of one that has grown too large.
+func (b *buffer) shrink(size int) {
+	b.clear()
+	if len(b.b) > keptBytes {
+		b.b = make([]byte, size)
+	}
+}
 
 // push adds bytes at the end, with more room where it needs that.
 func (b *buffer) push(p []byte) {

@@ -103,7 +103,11 @@ func (x *exchange) start() {
 // connection.
 func (x *exchange) clear() {
 	x.c, x.snap, x.route, x.backend, x.server, x.to = nil, nil, nil, nil, nil, nil
-	x.in.clear()
+	x.in.shrink(headBytes)
+	x.srv.shrink(answerBytes)
+	if cap(x.out) > keptBytes {
+		x.out = make([]byte, 0, answerBytes)
+	}
 }
 
 // serve answers the request whose head was parsed.

@@ -22,7 +22,7 @@ func (x *exchange) handle(h http.Handler) {
 		// What the handler leaves unread of the body, nobody reads.
 		x.keep = false
 	}
-	w := &handlerWriter{x: x, header: make(http.Header)}
+	w := &handlerWriter{x: x, header: make(http.Header), promised: -1}
 	h.ServeHTTP(w, r)
 	w.finish()
 }

@@ -13,24 +13,25 @@ type handlerBody struct {
 	left    int64  // of a body of known length, what is not decoded yet
 	decoder h1.Chunks
 	buf     []byte
+	total   int64 // decoded
 	begun   bool
 	over    bool
+	err     error // what was wrong with it; nothing is read after that
 }
 
 // Read implements io.Reader.
 func (b *handlerBody) Read(p []byte) (int, error) {
 	if !b.begun {
-		if err := b.begin(); err != nil {
-			return 0, err
-		}
+		b.err = b.begin()
 	}
-	for len(b.plain) == 0 {
+	for len(b.plain) == 0 && b.err == nil {
 		if b.over {
 			return 0, io.EOF
 		}
-		if err := b.fill(); err != nil {
-			return 0, err
-		}
+		b.err = b.fill()
+	}
+	if b.err != nil {
+		return 0, b.err
 	}
 	n := copy(p, b.plain)
 	b.plain = b.plain[n:]
@@ -73,5 +74,9 @@ func (b *handlerBody) decode(raw []byte) error {
 	}
 	n, _, err := b.decoder.Decode(raw)
 	b.plain, b.over = raw[:n], b.decoder.Done()
+	b.total += int64(n)
+	if most := b.x.route.BodyBytes; err == nil && most > 0 && b.total > most {
+		return errBodyLarge
+	}
 	return err
 }

@@ -18,6 +18,8 @@ type handlerWriter struct {
 	sent    bool // the head
 	chunked bool
 	none    bool // the status or the method allows no body
+	// promised is the handler's own Content-Length, -1 without one.
+	promised, written int64
 	failed  bool
 }
 
@@ -35,6 +37,7 @@ func (w *handlerWriter) WriteHeader(status int) {
 func (w *handlerWriter) Write(p []byte) (int, error) {
 	w.WriteHeader(http.StatusOK)
 	w.body = append(w.body, p...)
+	w.written += int64(len(p))
 	if len(w.body) >= answerBytes {
 		w.send(false)
 	}
@@ -54,6 +57,11 @@ func (w *handlerWriter) Flush() {
 func (w *handlerWriter) finish() {
 	w.WriteHeader(http.StatusOK)
 	w.send(true)
+	if !w.none && w.promised >= 0 && w.promised != w.written {
+		// The client must not take what comes next for the rest of this body.
+		w.failed = true
+		_ = w.x.c.io.Reset()
+	}
 	if w.failed {
 		w.x.keep = false
 	}
@@ -87,7 +95,7 @@ func (w *handlerWriter) head(b []byte, whole bool) []byte {
 	bare := w.status == http.StatusNoContent || w.status == http.StatusNotModified
 	w.none = x.isHead() || bare
 	switch {
-	case bare || w.header.Get("Content-Length") != "":
+	case bare || w.promises():
 	case whole:
 		w.header.Set("Content-Length", strconv.Itoa(len(w.body)))
 	case x.req.Minor == 1:
@@ -101,6 +109,17 @@ func (w *handlerWriter) head(b []byte, whole bool) []byte {
 	}
 	b = appendStatusLine(b, w.status, []byte(http.StatusText(w.status)))
 	return w.fields(b)
+}
+
+// promises tells whether the handler said itself how long its body is.
+func (w *handlerWriter) promises() bool {
+	n, err := strconv.ParseInt(w.header.Get("Content-Length"), 10, 64)
+	if err != nil || n < 0 {
+		w.header.Del("Content-Length")
+		return false
+	}
+	w.promised = n
+	return true
 }
 
 func (w *handlerWriter) fields(b []byte) []byte {

@@ -42,6 +42,8 @@ type Snapshot struct {
 	Pages Pages
 
 	parser h1.Parser
+	// forwards are the routes that have a backend, by their name and its.
+	forwards map[[2]string]bool
 }
 
 // Timeouts are HAProxy's, by meaning. Zero is no limit, which no configuration
@@ -130,16 +132,17 @@ type Pages map[int]Page
 // Prepare makes a filled-in Snapshot ready for use. Call it once, before Swap.
 func (s *Snapshot) Prepare() {
 	s.parser = h1.Parser{Limits: s.Limits.Limits, Protected: protectedFromConnection}
+	s.forwards = make(map[[2]string]bool, len(s.Routes))
+	for _, r := range s.Routes {
+		if r.Backend != nil {
+			s.forwards[[2]string{r.Name, r.Backend.Name()}] = true
+		}
+	}
 }
 
 // hasRoute tells whether a route of that name leads to that backend.
 func (s *Snapshot) hasRoute(name, backend string) bool {
-	for _, r := range s.Routes {
-		if r.Name == name && r.Backend != nil && r.Backend.Name() == backend {
-			return true
-		}
-	}
-	return false
+	return s.forwards[[2]string{name, backend}]
 }
 
 func (s *Snapshot) trusts(a netip.Addr) bool { return s.Trusted.Contains(a) }

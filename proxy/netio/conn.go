@@ -78,8 +78,9 @@ type Conn struct {
 	corkMu sync.Mutex
 	cork   *gather
 
-	// turns is the bound on handshakes while one runs here.
+	// turns is the bound on handshakes while one runs here, turn whether it is ours.
 	turns chan struct{}
+	turn  bool
 
 	readArmed  int64
 	writeArmed int64
@@ -128,22 +129,25 @@ func (c *Conn) Handshake(d time.Duration, turns chan struct{}) error {
 	idle, until := c.ReadIdle, c.ReadUntil
 	c.ReadIdle, c.ReadUntil = 0, Now()+int64(d)
 	c.turns = turns
+	defer func() { // after a panic too: the turn is not ours to keep
+		c.giveTurn()
+		c.turns = nil
+		c.ReadIdle, c.ReadUntil = idle, until
+	}()
 	c.takeTurn()
-	err := c.tls.Handshake()
-	c.giveTurn()
-	c.turns = nil
-	c.ReadIdle, c.ReadUntil = idle, until
-	return err
+	return c.tls.Handshake()
 }
 
 func (c *Conn) takeTurn() {
 	if c.turns != nil {
 		c.turns <- struct{}{}
+		c.turn = true
 	}
 }
 
 func (c *Conn) giveTurn() {
-	if c.turns != nil {
+	if c.turn {
+		c.turn = false
 		<-c.turns
 	}
 }
