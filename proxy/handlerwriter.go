@@ -20,7 +20,7 @@ type handlerWriter struct {
 	none    bool // the status or the method allows no body
 	// promised is the handler's own Content-Length, -1 without one.
 	promised, written int64
-	failed  bool
+	failed            bool
 }
 
 // Header implements http.ResponseWriter.
