@@ -160,7 +160,7 @@ func (c *Client) Rest() io.Reader { return c.wire.Reader }
 
 // End waits for the end of the connection and tells which one it was.
 func (c *Client) End() End {
-	_, err := c.wire.byte()
+	_, err := c.wire.ReadByte()
 	switch {
 	case err == nil:
 		return Talking
