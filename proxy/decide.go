@@ -116,7 +116,7 @@ func (x *exchange) findRoute() int {
 		return http.StatusMisdirectedRequest
 	}
 	x.route = x.snap.Routes[res.Rule]
-	x.path, x.canonical = x.req.Path, res.Canonical
+	x.path = x.req.Path
 	if res.Canonical {
 		x.path = res.Path
 	}

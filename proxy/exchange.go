@@ -35,7 +35,6 @@ type exchange struct {
 	believed  bool // the peer is a trusted proxy
 	route     *Route
 	path      []byte // what the server gets, without query
-	canonical bool
 
 	// The server and the connection to it, while there is one.
 	backend *backend.Backend
@@ -82,7 +81,7 @@ func (x *exchange) start() {
 	x.out = x.out[:0]
 	x.srv.clear()
 	x.head = 0
-	x.host, x.path, x.route, x.canonical = nil, nil, nil, false
+	x.host, x.path, x.route = nil, nil, nil
 	x.client, x.believed = x.c.peer, false
 	x.scheme = "http"
 	if x.c.l.TLS {
@@ -188,12 +187,17 @@ func (x *exchange) idempotent() bool {
 // dropServer closes the connection to the server, if any, and gives back the
 // place on it.
 func (x *exchange) dropServer() {
+	x.closeServer()
+	x.release()
+}
+
+// closeServer closes the connection to the server, which is no good any more.
+func (x *exchange) closeServer() {
 	if x.to != nil {
 		_ = x.to.Close()
 		x.to = nil
 		x.c.to.Store(nil)
 	}
-	x.release()
 }
 
 func (x *exchange) release() {

@@ -41,7 +41,7 @@ func (x *exchange) forward() {
 			return
 		}
 		if f.cause != noPlace {
-			_ = x.closeServer()
+			x.closeServer()
 		}
 		if x.e.over.Load() {
 			x.end('K', 'H')
@@ -269,7 +269,7 @@ func (x *exchange) takeAnswer(n int) failure {
 		return failure{badStatus, nil}
 	}
 	x.srv.r += n
-	x.relay(n)
+	x.relay()
 	return failure{}
 }
 
@@ -310,17 +310,6 @@ func (x *exchange) failForward(f failure) {
 		return
 	}
 	x.fail(code)
-}
-
-// closeServer closes the connection to the server and joins the goroutine that
-// writes to it.
-func (x *exchange) closeServer() (err error) {
-	if x.to != nil {
-		err = x.to.Close()
-		x.to = nil
-		x.c.to.Store(nil)
-	}
-	return err
 }
 
 // rewritePath takes the route's prefix off the path, or puts another there.

@@ -11,10 +11,10 @@ import (
 
 var errClientGone = errors.New("client gone")
 
-// relay sends the answer whose head stands before srv.r to the client. Whatever
+// relay sends the answer whose head was parsed to the client. Whatever
 // goes wrong from here on cannot be told with a status: the connection breaks
 // off, so that the client sees that the answer is not whole.
-func (x *exchange) relay(head int) {
+func (x *exchange) relay() {
 	x.up.answered.Store(true)
 	if !x.up.complete() {
 		// The server answered before it had the whole request. What is still to come
