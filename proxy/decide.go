@@ -116,10 +116,7 @@ func (x *exchange) findRoute() int {
 		return http.StatusMisdirectedRequest
 	}
 	x.route = x.snap.Routes[res.Rule]
-	x.path = x.req.Path
-	if res.Canonical {
-		x.path = res.Path
-	}
+	x.path = res.Path
 	if n := x.route.Networks; n != nil && !n.Contains(x.client.Addr()) {
 		return http.StatusForbidden
 	}

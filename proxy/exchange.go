@@ -29,12 +29,12 @@ type exchange struct {
 	head int // length of the request's head in the buffer
 
 	// What decide finds out.
-	scheme    string
-	host      []byte // canonical
-	client    netip.AddrPort
-	believed  bool // the peer is a trusted proxy
-	route     *Route
-	path      []byte // what the server gets, without query
+	scheme   string
+	host     []byte // canonical
+	client   netip.AddrPort
+	believed bool // the peer is a trusted proxy
+	route    *Route
+	path     []byte // what the server gets, without query
 
 	// The server and the connection to it, while there is one.
 	backend *backend.Backend
