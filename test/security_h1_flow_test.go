@@ -20,6 +20,7 @@ func TestSecurityH1Flow(t *testing.T) {
 		"H1-63_client_ends_within_the_body":           testClientEndsInBody,
 		"H1-63_client_ends_within_the_head":           testClientEndsInHead,
 		"H1-65_encoded_line_ends_meet_a_path_rewrite": testEncodedLineEnds,
+		"H1-13_chunks_that_pass_the_limit_later":      testChunksPassLimit,
 		"H1-31_more_of_a_body_than_a_buffer_holds":    testChunksBeyondOneBuffer,
 	} {
 		t.Run(name, test)
@@ -195,6 +196,26 @@ func testClientEndsInBody(t *testing.T) {
 		}
 	}
 	edge.Canaries(t)
+}
+
+func testChunksPassLimit(t *testing.T) {
+	edge, rec := startSite(t, edgetest.Echo, "")
+	c := edge.Dial(t).Send(request("POST / HTTP/1.1", "Host: small.example",
+		"Transfer-Encoding: chunked") + "1⏎a⏎")
+	if !edgetest.Until(func() bool { return rec.Count() == 1 }) {
+		t.Fatal("the server heard nothing")
+	}
+	c.Send("3ff⏎" + strings.Repeat("a", 1023) + "⏎1⏎b⏎0⏎⏎" + smuggled)
+	if m := c.Answer(); m.Status != 413 || m.Get("Connection") != "close" {
+		t.Errorf("answer %+v", m)
+	}
+	if end := c.End(); end != edgetest.Closed {
+		t.Errorf("connection %v", end)
+	}
+	edge.Canaries(t)
+	if requests, raw := rec.Take(); requests[0].Err == nil || strings.Contains(raw, "/admin") {
+		t.Errorf("the server got %q", raw)
+	}
 }
 
 func testClientEndsInHead(t *testing.T) {

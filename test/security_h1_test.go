@@ -108,6 +108,9 @@ func framingCases() []edgetest.Case {
 
 // lengthCases have a Content-Length that not everybody reads alike.
 func lengthCases() []edgetest.Case {
+	toSmall := func(body string) string {
+		return request("POST / HTTP/1.1", "Host: small.example", "Transfer-Encoding: chunked") + body
+	}
 	length := func(value string) string { return post("hello", "Content-Length:"+value) }
 	return []edgetest.Case{
 		refused("H1-10_CL_twice_the_same",
@@ -127,6 +130,13 @@ func lengthCases() []edgetest.Case {
 				request("POST / HTTP/1.1", "Host: small.example",
 					"Content-Length: 9223372036854775807"),
 				request("POST / HTTP/1.1", "Host: small.example", "Content-Length: 1025"),
+			},
+		},
+		{
+			Name: "H1-13_chunks_over_the_limit", Status: 413, Closes: true, Over: "plain",
+			Send: []string{
+				toSmall("401⏎" + strings.Repeat("a", 1025) + "⏎0⏎⏎"),
+				toSmall(strings.Repeat("40⏎"+strings.Repeat("a", 64)+"⏎", 17) + "0⏎⏎"),
 			},
 		},
 		refused("H1-12_CL_that_is_no_number", each(length,

@@ -98,13 +98,16 @@ func soundHeader(t *testing.T, edge *edgetest.Edge, rec *edgetest.Recorder, head
 	if secure {
 		address = edge.HTTPS
 	}
-	c := edgetest.Dial(t, address).Send(header)
+	c := edgetest.Dial(t, address)
 	if secure {
-		if err := c.StartTLS(edge, &tls.Config{ServerName: "app.example"}); err != nil {
+		if err := c.Send(header).StartTLS(edge, &tls.Config{ServerName: "app.example"}); err != nil {
 			t.Fatalf("%q: %v", header, err)
 		}
+		c.Send(get("/"))
+	} else {
+		c.Send(header + get("/"))
 	}
-	if m := c.Send(get("/")).Answer(); m.Status != 200 {
+	if m := c.Answer(); m.Status != 200 {
 		t.Errorf("%q: answer %+v", header, m)
 	}
 	// What looks like a header later is none.
