@@ -2,6 +2,7 @@ package proxy_test
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -139,9 +140,13 @@ const (
 func (g *rig) wantAlive(t *testing.T, panics int) {
 	t.Helper()
 	g.all.Wait()
-	if n := g.logs.FilterMessageSnippet("panic").Len(); n != panics {
-		t.Errorf("%d panics in the log, want %d", n, panics)
-	}
+	// A goroutine lets others go on before its panic is written down.
+	await(t, func() string {
+		if n := g.logs.FilterMessageSnippet("panic").Len(); n != panics {
+			return fmt.Sprintf("%d panics in the log, want %d", n, panics)
+		}
+		return ""
+	})
 	for _, entry := range g.logs.TakeAll() {
 		if stack, _ := entry.ContextMap()["stack"].(string); panics > 0 && !strings.Contains(stack, "_test.go") {
 			t.Errorf("%s: the stack does not show the place: %s", entry.Message, stack)

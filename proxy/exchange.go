@@ -203,6 +203,7 @@ func (x *exchange) closeServer() {
 func (x *exchange) release() {
 	if x.server != nil {
 		x.server.Release()
+		x.rec.ServerConns = x.server.Active()
 		x.server = nil
 	}
 }

@@ -58,8 +58,7 @@ func (x *exchange) record() {
 	r.FrontendConns = x.c.l.open.Load()
 	if b := x.backend; b != nil {
 		r.Backend = b.Name()
-		// This request counts, as in HAProxy, although its place is free already.
-		r.BackendConns = b.Active() + b.Waiting() + 1
+		r.BackendConns = b.Active() + b.Waiting()
 	}
 }
 

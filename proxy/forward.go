@@ -132,6 +132,7 @@ func (x *exchange) changeServer() bool {
 	}
 	failed := x.server
 	x.release()
+	x.queuedAt = 0
 	s, err := x.backend.Claim(failed, x.e.cutting)
 	if err != nil {
 		return false
@@ -146,8 +147,12 @@ func (x *exchange) attempt() failure {
 	if f := x.claim(); f.cause != none {
 		return f
 	}
-	x.rec.Server, x.rec.ServerConns = x.server.Name(), x.server.Active()
-	x.queuedAt, x.connectedAt, x.answeredAt = netio.Now(), 0, 0
+	x.rec.Server = x.server.Name()
+	began := netio.Now()
+	if x.queuedAt == 0 { // else the same server is tried again: that is time to connect
+		x.queuedAt = began
+	}
+	x.connectedAt, x.answeredAt = 0, 0
 	if f := x.connect(); f.cause != none {
 		return f
 	}
@@ -155,10 +160,7 @@ func (x *exchange) attempt() failure {
 	if x.e.over.Load() { // looked at behind the line above: cut sees x.to, or we this
 		return failure{noConnection, backend.ErrGone}
 	}
-	x.connectedAt = x.queuedAt
-	if took := x.to.ConnectTime(); took > 0 {
-		x.connectedAt = x.queuedAt + int64(took)
-	}
+	x.connectedAt = began + int64(x.to.ConnectTime())
 	x.to.ReadIdle, x.to.ReadUntil = x.route.ServerTimeout, 0
 	x.to.WriteIdle = x.route.ServerTimeout
 	x.srv.clear()
@@ -187,7 +189,9 @@ func (x *exchange) claim() failure {
 	x.rec.BackendQueue = x.backend.Waiting()
 	s, err := x.backend.Claim(nil, x.e.cutting)
 	if err != nil {
-		x.queuedAt = netio.Now()
+		if err == backend.ErrQueueTimeout {
+			x.queuedAt = netio.Now()
+		}
 		return failure{noPlace, err}
 	}
 	x.server = s

@@ -5,7 +5,6 @@ import (
 	"strconv"
 
 	"doorward/proxy/h1"
-	"doorward/proxy/netio"
 	"doorward/proxy/route"
 )
 
@@ -39,9 +38,6 @@ func (x *exchange) local(status int, extra string, body []byte) {
 	x.out = b
 	x.rec.Status = status
 	x.answered = true
-	if x.answeredAt == 0 {
-		x.answeredAt = netio.Now()
-	}
 	if !x.write(b) {
 		x.keep, x.linger = false, false
 	}
