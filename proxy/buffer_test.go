@@ -64,3 +64,15 @@ func TestBufferGrowsToTheLimit(t *testing.T) {
 		t.Errorf("%d bytes after %d steps", b.Size(), steps)
 	}
 }
+
+// A buffer that one exchange made large is not kept for all that follow.
+func TestBufferShrinks(t *testing.T) {
+	for size, want := range map[int]int{4 << 10: 4 << 10, 64 << 10: 64 << 10, 64<<10 + 1: 4 << 10} {
+		b := proxy.NewBuffer(size)
+		b.Push([]byte("x"))
+		b.Shrink(4 << 10)
+		if b.Size() != want || len(b.Bytes()) != 0 {
+			t.Errorf("a buffer of %d bytes has %d, with %q in it", size, b.Size(), b.Bytes())
+		}
+	}
+}

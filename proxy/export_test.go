@@ -120,3 +120,36 @@ func (b *Buffer) Discard() { b.b.discard() }
 
 // Grow makes room at the end.
 func (b *Buffer) Grow(most int) { b.b.grow(most) }
+
+// FrameChunk frames data in place, as it stands in a bulk buffer.
+func FrameChunk(data string, last bool, trailers []h1.Field) string {
+	b := make([]byte, chunkRoom+len(data)+chunkTail)
+	copy(b[chunkRoom:], data)
+	return string(frameChunk(b, len(data), last, trailers))
+}
+
+// AppendChunk appends data, framed or not.
+func AppendChunk(b, data string, chunked bool) string {
+	return string(appendChunk([]byte(b), []byte(data), chunked))
+}
+
+// Passing are the trailers that may go on.
+func Passing(trailers []h1.Field, ch *Changes) []h1.Field { return passing(trailers, ch) }
+
+// Subscriber is what connections are counted by.
+func Subscriber(a netip.Addr) netip.Addr { return subscriber(a) }
+
+// PerClient counts connections by client.
+type PerClient struct{ p perClient }
+
+// Join counts one more, unless there are most already.
+func (p *PerClient) Join(a netip.Addr, most int) bool { return p.p.join(a, most) }
+
+// Leave counts one less.
+func (p *PerClient) Leave(a netip.Addr) { p.p.leave(a) }
+
+// Clients is how many clients are known.
+func (p *PerClient) Clients() int { return len(p.p.n) }
+
+// Shrink makes a buffer ready for another exchange.
+func (b *Buffer) Shrink(size int) { b.b.shrink(size) }
