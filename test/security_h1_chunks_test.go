@@ -15,10 +15,12 @@ func chunkCases() []edgetest.Case {
 	return []edgetest.Case{
 		refused("H1-26_chunk_size_syntax", each(sizeLine,
 			"0x2", "+2", "-2", " 2", "2 ", "\t2", "2\t", "0_2e", "2;", "", "1FFFFFFFFFFFFFFFF",
-			"ffffffffffffffff", "10000000000000000", "2\v", "２", "2\x00", "2,", "2.0", "g", "2 ;a=b",
+			"ffffffffffffffff", "10000000000000000", "2\v", "２", "2\x00", "2,", "2.0", "g",
+			"2 ;a=b",
 			"\"2\"", "2⏎")...),
-		served("H1-26_chunk_size_that_everybody_reads_alike", wantBody("ab", true), each(sizeLineAlone,
-			"2", "02", "000000000000002")...),
+		served("H1-26_chunk_size_that_everybody_reads_alike", wantBody("ab", true),
+			each(sizeLineAlone,
+				"2", "02", "000000000000002")...),
 		refused("H1-28_TERM.EXT", chunked("2;\nxx⏎ab⏎0⏎⏎"), chunked("2;a\nxx⏎ab⏎0⏎⏎")),
 		refused("H1-29_EXT.TERM", chunked("2;a\rb⏎ab⏎0⏎⏎"), chunked("2\nab⏎0⏎⏎"),
 			chunked("5\r\r;ABCD⏎0⏎⏎"), chunked("2\rab⏎0⏎⏎"), chunked("2;a\r\r\nab⏎0⏎⏎"),
@@ -37,8 +39,10 @@ func chunkCases() []edgetest.Case {
 				strings.Repeat("1;"+strings.Repeat("x", 200)+"⏎a⏎", 99) + "3⏎bbb⏎0⏎⏎")},
 		},
 		{
-			Name: "H1-32_extensions_are_not_forwarded", Status: 200, Reach: 1, Never: []string{"sig"},
-			Send:  each(extension, "sig", "sig=1", `sig="1"`, " sig = 1;more", strings.Repeat("sig", 80)),
+			Name: "H1-32_extensions_are_not_forwarded", Status: 200, Reach: 1,
+			Never: []string{"sig"},
+			Send: each(extension, "sig", "sig=1", `sig="1"`, " sig = 1;more",
+				strings.Repeat("sig", 80)),
 			Check: wantBody("ab", true),
 		},
 		{
@@ -99,7 +103,8 @@ func trailerCases() []edgetest.Case {
 			Send: []string{trailer("Grpc-Status: 0⏎X-Checksum: abc⏎")},
 			Check: func(t testing.TB, o *edgetest.Outcome) {
 				m := o.Requests[0]
-				if len(m.Trailers) != 2 || m.Trailers[0].Value != "0" || m.Get("Grpc-Status") != "" {
+				if len(m.Trailers) != 2 || m.Trailers[0].Value != "0" ||
+					m.Get("Grpc-Status") != "" {
 					t.Errorf("the server got fields %q and trailers %q", m.Fields, m.Trailers)
 				}
 			},
@@ -108,7 +113,8 @@ func trailerCases() []edgetest.Case {
 			Name: "H1-36_too_many_trailers", Status: 431, Closes: true,
 			Send: []string{
 				trailer(strings.Repeat("X-A: b⏎", 101)),
-				post("0⏎⏎", "Transfer-Encoding: chunked", "Trailer: "+strings.Repeat("a,", 100_000)),
+				post("0⏎⏎", "Transfer-Encoding: chunked", "Trailer: "+strings.Repeat("a,",
+					100_000)),
 			},
 		},
 		{

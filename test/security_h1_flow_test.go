@@ -254,13 +254,15 @@ func testEncodedLineEnds(t *testing.T) {
 	edgetest.Run(t, edge, rec, []edgetest.Case{
 		refused("H1-65_in_the_path", each(withTarget, "/api/%0d%0aX-Forwarded-User:%20admin",
 			"/api/x%0d%0a%0d%0aGET%20/admin", "/api/%0a", "/api/%0D")...),
-		served("H1-65_in_the_query", wantPath("/x?%0d%0aX:%20y"), withTarget("/api/x?%0d%0aX:%20y")),
+		served("H1-65_in_the_query", wantPath("/x?%0d%0aX:%20y"),
+			withTarget("/api/x?%0d%0aX:%20y")),
 		refused("H1-65_in_a_redirect", moved("/%0d%0aSet-Cookie:%20a=b")),
 		{
 			Name: "H1-65_in_the_query_of_a_redirect", Status: 308,
 			Send: []string{moved("/x?%0d%0aSet-Cookie:%20a=b")},
 			Check: func(t testing.TB, o *edgetest.Outcome) {
-				if got := o.Answers[0].Get("Location"); got != "https://app.example/x?%0d%0aSet-Cookie:%20a=b" {
+				const want = "https://app.example/x?%0d%0aSet-Cookie:%20a=b"
+				if got := o.Answers[0].Get("Location"); got != want {
 					t.Errorf("Location: %s", got)
 				}
 			},
@@ -290,7 +292,8 @@ func testChunksBeyondOneBuffer(t *testing.T) {
 			edgetest.Until(func() bool { return rec.Count() == 1 })
 			c.Send(next + get("/next"))
 			answer <- true
-			want := append([]string{"GET /first", "POST /"}, "GET /large")[:1+strings.Count(next, "/1.1")]
+			want := append([]string{"GET /first", "POST /"}, "GET /large")[:1+strings.Count(next,
+				"/1.1")]
 			for _, want := range append(want, "GET /next") {
 				if m := c.Answer(); m.Status != 200 || m.Body != want {
 					t.Fatalf("answer %+v, want %q", m, want)

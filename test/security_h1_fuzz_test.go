@@ -35,8 +35,10 @@ var seeds = []string{
 
 // odd are bytes and words that parsers disagree on.
 var odd = []string{
-	"\x00", "\x01", "\x04", "\x08", "\t", "\n", "\v", "\f", "\r", "\x1f", " ", "\x7f", "\x85", "\xa0",
-	"\xff", "\r\n", "\r\n ", "\n\n", ":", ",", ";", "\"", "0", "1", "+", "-", "_", "0x", "#", "?", "/",
+	"\x00", "\x01", "\x04", "\x08", "\t", "\n", "\v", "\f", "\r", "\x1f", " ", "\x7f", "\x85",
+	"\xa0",
+	"\xff", "\r\n", "\r\n ", "\n\n", ":", ",", ";", "\"", "0", "1", "+", "-", "_", "0x", "#", "?",
+	"/",
 	"chunked", "identity", "Content-Length: 4\r\n", "Transfer-Encoding: chunked\r\n",
 	"Content-Length: 0\r\n", "Host: other.example\r\n", "Connection: close\r\n", "HTTP/1.1",
 	"GET / HTTP/1.1\r\nHost: app.example\r\n\r\n", "0\r\n\r\n",
@@ -44,7 +46,8 @@ var odd = []string{
 
 // marks are where a change hits a parser's decisions.
 var marks = []string{
-	"Content-Length", "Transfer-Encoding", "chunked", "Host", ": ", ":", "\r\n", "\r\n\r\n", "HTTP/1.1",
+	"Content-Length", "Transfer-Encoding", "chunked", "Host", ": ", ":", "\r\n", "\r\n\r\n",
+	"HTTP/1.1",
 	"Expect", "Connection", "POST", "GET", " /", "0\r\n", "5\r\n", ";", "app.example",
 }
 

@@ -17,7 +17,8 @@ func lineCases() []edgetest.Case {
 		refused("H1-16_no_colon", sized("hello", "X-Invalid Y"), sized("hello", "X"),
 			sized("hello", "X-Invalid\tY: z")),
 		refused("H1-18_obs-fold_in_TE", post("0⏎⏎", "Transfer-Encoding:⏎ chunked"),
-			post("0⏎⏎", "Transfer-Encoding:⏎\tchunked"), post("0⏎⏎", "Transfer-Encoding: chun⏎ ked")),
+			post("0⏎⏎", "Transfer-Encoding:⏎\tchunked"), post("0⏎⏎",
+				"Transfer-Encoding: chun⏎ ked")),
 		refused("H1-19_obs-fold_that_hides_a_field",
 			post("hello", "Foo: bar⏎ Transfer-Encoding: chunked", "Content-Length: 5"),
 			post("hello", "Foo: bar⏎\tTransfer-Encoding: chunked", "Content-Length: 5"),
@@ -36,7 +37,8 @@ func lineCases() []edgetest.Case {
 			withLine("A\r: b"), withLine("\rA: b"), withLine("A: b\r"), withLine("\r"),
 			"\rGET / HTTP/1.1⏎Host: app.example⏎⏎"),
 		refused("H1-23_control_characters_in_a_value", append(each(value,
-			"a\x00b", "a\x01b", "a\x7fb", "a\x1fb", "\x00", "a\x0bb", "a\x0cb", "a\x08b", "1234567\x00",
+			"a\x00b", "a\x01b", "a\x7fb", "a\x1fb", "\x00", "a\x0bb", "a\x0cb", "a\x08b",
+			"1234567\x00",
 			"123456789\x7fabcdefgh"),
 			withLine("Cookie: a=\x00b"), withLine("Cookie: a=b\x7f"), withHost("app.example\x01"),
 			withHost("\x00app.example"))...),
@@ -62,7 +64,8 @@ func lineCases() []edgetest.Case {
 		},
 		{
 			Name: "H1-51_HTTP_2_preface", Status: 505, Closes: true,
-			Send: []string{"PRI * HTTP/2.0⏎⏎SM⏎⏎", "PRI * HTTP/2.0⏎⏎SM⏎⏎\x00\x00\x00\x04\x00\x00\x00\x00\x00"},
+			Send: []string{"PRI * HTTP/2.0⏎⏎SM⏎⏎",
+				"PRI * HTTP/2.0⏎⏎SM⏎⏎\x00\x00\x00\x04\x00\x00\x00\x00\x00"},
 		},
 	}
 }
@@ -137,7 +140,8 @@ func limitCases() []edgetest.Case {
 				t.Errorf("the server got %s, want %s", o.Requests[0].Method, want)
 			}
 		}, each(func(m string) string { return request(m+" / HTTP/1.1", "Host: app.example") },
-			"get", "Get", "DEBUG", "PROPFIND", "connect", "trace", "X!", strings.Repeat("M", 32))...),
+			"get", "Get", "DEBUG", "PROPFIND", "connect", "trace", "X!", strings.Repeat("M",
+				32))...),
 		{
 			Name: "H1-54_lower_case_is_another_method", Status: 404,
 			Send: []string{
@@ -161,11 +165,13 @@ func targetCases() []edgetest.Case {
 			request("GET http://app.example/x HTTP/1.1", "Host: internal"),
 			request("GET http://app.example/x HTTP/1.1", "Host: app.example:80")),
 		{
-			Name: "H1-47_absolute_target_of_the_other_scheme", Status: 400, Closes: true, Over: "tls",
+			Name: "H1-47_absolute_target_of_the_other_scheme", Status: 400, Closes: true,
+			Over: "tls",
 			Send: each(withTarget, "http://app.example/x", "HTTP://app.example/x"),
 		},
 		{
-			Name: "H1-47_absolute_target_of_the_other_scheme", Status: 400, Closes: true, Over: "plain",
+			Name: "H1-47_absolute_target_of_the_other_scheme", Status: 400, Closes: true,
+			Over: "plain",
 			Send: each(withTarget, "https://app.example/x"),
 		},
 		{
@@ -181,14 +187,16 @@ func targetCases() []edgetest.Case {
 		},
 		{
 			Name: "H1-48_absolute_target_without_a_path", Status: 200, Reach: 1, Over: "plain",
-			Send: each(withTarget, "http://app.example", "http://app.example/"), Check: wantPath("/"),
+			Send:  each(withTarget, "http://app.example", "http://app.example/"),
+			Check: wantPath("/"),
 		},
 		{
 			Name: "H1-48_absolute_target_with_a_query_alone", Status: 200, Reach: 1, Over: "plain",
 			Send: each(withTarget, "http://app.example?x=/y"), Check: wantPath("/?x=/y"),
 		},
 		refused("H1-48_odd_absolute_targets", each(withTarget, "http://u:p@app.example/",
-			"http://@app.example/", "http://u@app.example/", "ftp://app.example/", "ws://app.example/",
+			"http://@app.example/", "http://u@app.example/", "ftp://app.example/",
+			"ws://app.example/",
 			"http:///x", "http://?x", "http://app.example\\@internal/",
 			"http://app.example%2f/", "http://app.example,internal/", "http:///app.example/")...),
 		refused("H1-49_asterisk", withTarget("*"), withTarget("*/test"),
@@ -200,9 +208,11 @@ func targetCases() []edgetest.Case {
 			Send: []string{request("OPTIONS * HTTP/1.1", "Host: app.example"),
 				request("OPTIONS * HTTP/1.1", "Host: nobody.example")},
 		},
-		refused("H1-50_target_without_a_slash", each(withTarget, "admin", "@x", "?x", "#x", "\\admin",
+		refused("H1-50_target_without_a_slash", each(withTarget, "admin", "@x", "?x", "#x",
+			"\\admin",
 			"..", "%2fadmin", "~", ";x")...),
-		refused("H1-55_raw_number_sign", each(withTarget, "/public#/../admin", "/#", "/?a#b", "/x%23#")...),
+		refused("H1-55_raw_number_sign", each(withTarget, "/public#/../admin", "/#", "/?a#b",
+			"/x%23#")...),
 		served("H1-65_encoded_line_ends_stay_encoded", func(t testing.TB, o *edgetest.Outcome) {
 			wantPath(strings.Split(o.Input, " ")[1])(t, o)
 		}, each(withTarget, "/%0d%0aX-Forwarded-User:%20admin",
@@ -222,14 +232,17 @@ func hostFieldCases() []edgetest.Case {
 			request("GET http://app.example/ HTTP/1.1"), request("GET / HTTP/1.0", "Host:")),
 		{
 			Name: "H1-57_no_Host_in_HTTP_1.0", Status: 421, Closes: true,
-			Send: []string{request("GET / HTTP/1.0"), request("GET /x HTTP/1.0", "Host_: app.example")},
+			Send: []string{request("GET / HTTP/1.0"), request("GET /x HTTP/1.0",
+				"Host_: app.example")},
 		},
 		refused("H1-58_Host_syntax", each(withHost, "app.example:80abc", ":80", "app.example:",
-			"app.example:99999", "[::1", "[fe80::1%25eth0]", "a/b", "a?b", "u@a", "a b", "a\\b", "-",
+			"app.example:99999", "[::1", "[fe80::1%25eth0]", "a/b", "a?b", "u@a", "a b", "a\\b",
+			"-",
 			strings.Repeat("l", 300), "app.example\x00", "app.example:0", "app.example:-1",
 			"app.example:+80", "app.example: 80", "app..example", ".app.example", "app.example..",
 			"%61pp.example", "app.example#", "http://app.example", "app.example:80:80", "[::1]x",
-			"[]", "::1", "[::1]:", "app.example;x", "app.example\"", "\u0430pp.example", "app.ex\xe4mple",
+			"[]", "::1", "[::1]:", "app.example;x", "app.example\"", "\u0430pp.example",
+			"app.ex\xe4mple",
 			strings.Repeat("l.", 127)+"l", "app.-example", "app-.example")...),
 	}
 }

@@ -109,7 +109,8 @@ func framingCases() []edgetest.Case {
 // lengthCases have a Content-Length that not everybody reads alike.
 func lengthCases() []edgetest.Case {
 	toSmall := func(body string) string {
-		return request("POST / HTTP/1.1", "Host: small.example", "Transfer-Encoding: chunked") + body
+		return request("POST / HTTP/1.1", "Host: small.example", "Transfer-Encoding: chunked") +
+			body
 	}
 	length := func(value string) string { return post("hello", "Content-Length:"+value) }
 	return []edgetest.Case{
@@ -180,7 +181,8 @@ func bodyCases() []edgetest.Case {
 		{
 			Name: "H1-38_body_that_is_not_here_yet", Status: 403, Closes: true,
 			Send: []string{
-				request("POST / HTTP/1.1", "Host: closed.example", "Content-Length: 4200") + smuggled,
+				request("POST / HTTP/1.1", "Host: closed.example", "Content-Length: 4200") +
+					smuggled,
 				request("POST / HTTP/1.1", "Host: closed.example", "Transfer-Encoding: chunked") +
 					"2a⏎" + smuggled,
 			},
@@ -196,7 +198,8 @@ func bodyCases() []edgetest.Case {
 		{
 			Name: "H1-44_pipelined_behind_the_last_one", Status: 200, Closes: true, Reach: 1,
 			Never: []string{"/admin"},
-			Send: []string{get("/", "Connection: close") + smuggled, sized("a", "Connection: x, close") +
+			Send: []string{get("/", "Connection: close") + smuggled, sized("a",
+				"Connection: x, close") +
 				smuggled, request("GET / HTTP/1.0", "Host: app.example") + smuggled},
 		},
 		{
@@ -225,7 +228,8 @@ func bodyCases() []edgetest.Case {
 		{
 			Name: "H1-41_expectation_with_white_space", Status: 200, Reach: 1,
 			Never: []string{"expect"},
-			Send:  []string{sized("hello", "Expect:\t100-Continue "), sized("hello", "Expect:100-continue")},
+			Send: []string{sized("hello", "Expect:\t100-Continue "), sized("hello",
+				"Expect:100-continue")},
 			Check: wantBody("hello", false),
 		},
 	}

@@ -69,7 +69,8 @@ func hopByHopCases() []edgetest.Case {
 	return []edgetest.Case{
 		{
 			Name: "HOP-07_fields_of_the_other_connection", Status: 200, Reach: 1,
-			Never: []string{"Keep-Alive", "Proxy-", "Trailer", "Upgrade", "TE:", "HTTP2", "Connection",
+			Never: []string{"Keep-Alive", "Proxy-", "Trailer", "Upgrade", "TE:", "HTTP2",
+				"Connection",
 				"secret"},
 			Send: each(withLine, "Keep-Alive: timeout=secret", "Proxy-Connection: secret",
 				"Proxy-Authorization: Basic secret", "Proxy-Authenticate: Basic secret",
@@ -82,7 +83,8 @@ func hopByHopCases() []edgetest.Case {
 		served("HOP-07_TE_trailers_passes_alone", wantField("TE", "trailers"),
 			withLine("TE: trailers"), withLine("Connection: TE⏎TE: Trailers")),
 		{
-			Name: "HOP-07_close", Status: 200, Closes: true, Reach: 1, Never: []string{"Connection"},
+			Name: "HOP-07_close", Status: 200, Closes: true, Reach: 1,
+			Never: []string{"Connection"},
 			Send: []string{withLine("Connection: close"), withLine("Connection: Close, keep-alive"),
 				withLine("Connection: keep-alive⏎Connection: close"),
 				request("GET / HTTP/1.0", "Host: app.example"),

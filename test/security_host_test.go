@@ -43,12 +43,14 @@ func TestSecurityHOST(t *testing.T) {
 	edgetest.Run(t, edge, rec, []edgetest.Case{
 		{
 			Name: "HOST-01_unknown_hosts", Status: 421,
-			Send: each(withHost, "nope.example", "192.0.2.1", "[2001:db8::1]", "localhost", "example",
+			Send: each(withHost, "nope.example", "192.0.2.1", "[2001:db8::1]", "localhost",
+				"example",
 				"app.example.evil", "xapp.example", "app", "127.0.0.2", "appexample", "app_example",
 				"127.1", "0x7f.0.0.1", "2130706433", "[::2]", "[::ffff:127.0.0.1]"),
 			Check: func(t testing.TB, o *edgetest.Outcome) {
 				m := o.Answers[0]
-				for _, secret := range []string{"app.example", "admin", "wild", "pattern", "closed"} {
+				for _, secret := range []string{"app.example", "admin", "wild", "pattern",
+					"closed"} {
 					if strings.Contains(strings.Replace(m.Raw, o.Input, "", 1), secret) {
 						t.Errorf("the answer tells of %s: %q", secret, m.Raw)
 					}
@@ -73,11 +75,13 @@ func TestSecurityHOST(t *testing.T) {
 		heard("HOST-07_wildcard", "a.wild.example", "a.wild.example", "A.WILD.example."),
 		{
 			Name: "HOST-07_wildcard_is_one_label", Status: 421,
-			Send: each(withHost, "a.b.wild.example", "wild.example", "xwild.example", "a.wild.examplex"),
+			Send: each(withHost, "a.b.wild.example", "wild.example", "xwild.example",
+				"a.wild.examplex"),
 		},
 		refused("HOST-07_empty_label", withHost(".wild.example"), withHost("*.wild.example"),
 			withHost("a..wild.example")),
-		heard("HOST-07_expression", "blue.pattern.example", "blue.pattern.example", "BLUE.pattern.example"),
+		heard("HOST-07_expression", "blue.pattern.example", "blue.pattern.example",
+			"BLUE.pattern.example"),
 		{
 			Name: "HOST-07_expressions_are_of_the_whole_host", Status: 421,
 			Send: each(withHost, "xblue.pattern.example", "blue.pattern.example.evil",
@@ -102,7 +106,8 @@ func TestSecurityHOSTMany(t *testing.T) {
 			"[[route]]\nbackend = \"app\"\nhosts = [" + strings.Join(names, ", ") + "]\n"})
 		edgetest.Run(t, edge, rec, []edgetest.Case{
 			served("HOST-04", nil, withHost("zz.many.example"), withHost("Aa.MANY.Example")),
-			{Name: "HOST-04_others", Status: 421, Send: each(withHost, "zz1.many.example", "\x61.many.example")},
+			{Name: "HOST-04_others", Status: 421, Send: each(withHost, "zz1.many.example",
+				"\x61.many.example")},
 		})
 	})
 }
@@ -139,7 +144,8 @@ func TestSecurityHOSTHandshake(t *testing.T) {
 		}
 	})
 	t.Run("HOST-09_hello_byte_by_byte", func(t *testing.T) {
-		works(t, edgetest.DialThrough(t, edge.HTTPS, byteWise), &tls.Config{ServerName: "app.example"})
+		works(t, edgetest.DialThrough(t, edge.HTTPS, byteWise),
+			&tls.Config{ServerName: "app.example"})
 	})
 	t.Run("HOST-16_other_protocols", func(t *testing.T) {
 		works(t, edgetest.Dial(t, edge.HTTPS), &tls.Config{ServerName: "app.example"})
@@ -164,7 +170,8 @@ func TestSecurityHOSTHandshake(t *testing.T) {
 	})
 	t.Run("HOST-14_second_handshake_inside_the_first", func(t *testing.T) {
 		c := edge.DialTLS(t, "app.example")
-		inner := tls.Client(c.Conn(), &tls.Config{ServerName: "app.example", InsecureSkipVerify: true})
+		inner := tls.Client(c.Conn(), &tls.Config{ServerName: "app.example",
+			InsecureSkipVerify: true})
 		if err := inner.Handshake(); err == nil {
 			t.Error("the handshake succeeds")
 		}
@@ -208,10 +215,11 @@ func TestSecurityHOSTRedirect(t *testing.T) {
 				"X-Forwarded-Host: evil.example", "X-Forwarded-Proto: https"),
 			ask("http://app.example/x?y=//z", "app.example"),
 		}},
-		{"path_that_looks_like_a_host", "https://app.example:" + port + "/evil.example", 308, []string{
-			ask("//evil.example", "app.example"), ask("///evil.example", "app.example"),
-			ask("/x/..//evil.example", "app.example"), ask("/%2e//evil.example", "app.example"),
-		}},
+		{"path_that_looks_like_a_host", "https://app.example:" + port + "/evil.example", 308,
+			[]string{
+				ask("//evil.example", "app.example"), ask("///evil.example", "app.example"),
+				ask("/x/..//evil.example", "app.example"), ask("/%2e//evil.example", "app.example"),
+			}},
 		{"expression", "https://blue.pattern.example:" + port + "/", 308, []string{
 			ask("/", "blue.pattern.example"), ask("/", "Blue.Pattern.example."),
 		}},

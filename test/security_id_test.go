@@ -14,7 +14,8 @@ var guardedNames = []string{
 	"X-Forwarded-User", "X-Forwarded-Groups", "X-Forwarded-Email", "X-Forwarded-Preferred-Username",
 	"X-Forwarded-Access-Token", "X-Forwarded-Prefix", "X-Forwarded-Port", "X-Forwarded-Server",
 	"X-Forwarded-Uri", "X-Forwarded-Method", "X-Forwarded-Scheme", "X-Forwarded-Ssl",
-	"X-Forwarded-By", "X-Forwarded-Path", "X-Forwarded-Proto-Version", "X-Forwarded-Tls-Client-Cert",
+	"X-Forwarded-By", "X-Forwarded-Path", "X-Forwarded-Proto-Version",
+	"X-Forwarded-Tls-Client-Cert",
 	"X-Original-URL", "X-Original-Uri", "X-Original-Method", "X-Original-Host",
 	"X-Original-Forwarded-For", "X-Rewrite-Url", "X-Http-Method-Override", "X-Http-Method",
 	"X-Real-Ip", "X-Envoy-External-Address", "X-Envoy-Original-Path", "X-Envoy-Internal",
@@ -79,7 +80,8 @@ func TestSecurityID(t *testing.T) {
 		{
 			Name: "ID-10_addresses_from_nobody_trusted", Status: 200, Reach: 1,
 			Never: []string{"192.0.2.1", "evil"}, Check: peer,
-			Send: each(withLine, "X-Forwarded-For: 192.0.2.1", "X-Forwarded-For: 192.0.2.1, 127.0.0.1",
+			Send: each(withLine, "X-Forwarded-For: 192.0.2.1",
+				"X-Forwarded-For: 192.0.2.1, 127.0.0.1",
 				"x-forwarded-for: 192.0.2.1⏎X-Forwarded-For: 192.0.2.1",
 				"Forwarded: for=192.0.2.1", "Forwarded: for=192.0.2.1;host=evil;proto=javascript",
 				"X-Forwarded-Host: evil", "X-Forwarded-Proto: evil"),
@@ -89,7 +91,8 @@ func TestSecurityID(t *testing.T) {
 			Send: each(func(line string) string {
 				return request("GET / HTTP/1.1", "Host: closed.example", line)
 			}, "X-Forwarded-For: 192.0.2.1", "X-Real-Ip: 192.0.2.1", "Forwarded: for=192.0.2.1",
-				"X-Forwarded-Host: app.example", "X-Forwarded-Uri: /public", "X-Original-URL: /public",
+				"X-Forwarded-Host: app.example", "X-Forwarded-Uri: /public",
+				"X-Original-URL: /public",
 				"X-Forwarded-Method: OPTIONS", "X-Http-Method-Override: OPTIONS",
 				"User-Agent: GoogleHC/1.0", "User-Agent: ELB-HealthChecker/2.0",
 				"X-Forwarded-For: 192.0.2.1⏎X-Forwarded-For: 192.0.2.1"),
@@ -99,7 +102,8 @@ func TestSecurityID(t *testing.T) {
 			Send: each(func(line string) string {
 				return request("GET /x HTTP/1.1", "Host: moved.example", line)
 			}, "X-Forwarded-Proto: javascript", "X-Forwarded-Host: evil.example",
-				"Forwarded: host=evil.example;proto=javascript", "X-Forwarded-Prefix: //evil.example"),
+				"Forwarded: host=evil.example;proto=javascript",
+				"X-Forwarded-Prefix: //evil.example"),
 			Check: func(t testing.TB, o *edgetest.Outcome) {
 				if got := o.Answers[0].Get("Location"); got != "https://app.example/x" {
 					t.Errorf("Location: %q", got)
@@ -112,8 +116,10 @@ func TestSecurityID(t *testing.T) {
 		}, each(spoof, "X-Forward", "X-Forwarde", "Forwarded-By", "Proxied", "X-Realm", "X-Http",
 			"X-Request", "From", "X-Original", "Priority")...),
 		served("LOG-10_request_id_from_nobody_trusted", wantRequestID, each(withLine,
-			"X-Request-ID: ../../x", "X-Request-ID: spoofed", "x-request-id: spoofed⏎X-Request-ID: a",
-			"X-Request-ID: "+strings.Repeat("spoofed", 1000), "X-Request-Id:", "X_Request_ID: spoofed",
+			"X-Request-ID: ../../x", "X-Request-ID: spoofed",
+			"x-request-id: spoofed⏎X-Request-ID: a",
+			"X-Request-ID: "+strings.Repeat("spoofed", 1000), "X-Request-Id:",
+			"X_Request_ID: spoofed",
 			"X.Request.ID: spoofed")...),
 	})
 }
@@ -151,36 +157,10 @@ func TestSecurityIDTrusted(t *testing.T) {
 			headers.request.set = { Client = "other {client_ip}", Scheme = "{scheme}" }
 		`,
 	})
-	chain := func(name string, cases map[string]string) (out []edgetest.Case) {
-		for line, want := range cases {
-			out = append(out, served(name, wantField("Client", want), withLine(line)))
-		}
-		return out
-	}
-	cases := chain("ID-11_chain_from_a_trusted_proxy", map[string]string{
-		"X-Forwarded-For: 192.0.2.7":                                                    "192.0.2.7",
-		"X-Forwarded-For: 1.2.3.4, 192.0.2.7":                                           "192.0.2.7",
-		"X-Forwarded-For: 1.2.3.4, 192.0.2.7, 10.0.0.1":                                 "192.0.2.7",
-		"X-Forwarded-For: 1.2.3.4⏎X-Forwarded-For: 192.0.2.7⏎x-forwarded-for: 10.1.1.1": "192.0.2.7",
-		"X-Forwarded-For: 192.0.2.7:4711":                                               "192.0.2.7",
-		"X-Forwarded-For: ::ffff:192.0.2.7":                                             "192.0.2.7",
-		"X-Forwarded-For: [2001:db8::1]:80, [2001:db8::1]":                              "other 2001:db8::1",
-		"X-Forwarded-For: 10.0.0.1, 10.0.0.2":                                           "other 10.0.0.1",
-		"X-Forwarded-For: 192.0.2.7, 3ffe::1":                                           "other 3ffe::1",
-		"X-Forwarded-For: 192.0.2.7, unknown":                                           "other 127.0.0.1",
-		"X-Forwarded-For: 192.0.2.7, unknown, 10.0.0.1":                                 "other 10.0.0.1",
-		"X-Forwarded-For: 192.0.2.7, <script>":                                          "other 127.0.0.1",
-		"X-Forwarded-For: 192.0.2.7,":                                                   "other 127.0.0.1",
-		"X-Forwarded-For: 192.0.2.7/24":                                                 "other 127.0.0.1",
-		"X-Forwarded-For: 192.0.2.07":                                                   "other 127.0.0.1",
-		"X-Forwarded-For: 0xc0000207":                                                   "other 127.0.0.1",
-		"X-Forwarded-For: fe80::1%eth0":                                                 "other fe80::1",
-		"X-Forwarded-For:":                                                              "other 127.0.0.1",
-		"X-Real-Ip: 192.0.2.7":                                                          "other 127.0.0.1",
-		"X-Forwarded-For: " + strings.Repeat("10.0.0.1, ", 800) + "10.0.0.1":            "other 10.0.0.1",
-	})
+	cases := chainCases()
 	cases = append(cases,
-		served("ID-11_the_chain_goes_on", wantField("X-Forwarded-For", "1.2.3.4, 192.0.2.7, 127.0.0.1"),
+		served("ID-11_the_chain_goes_on", wantField("X-Forwarded-For",
+			"1.2.3.4, 192.0.2.7, 127.0.0.1"),
 			withLine("X-Forwarded-For: 1.2.3.4, 192.0.2.7"),
 			withLine("X-Forwarded-For: 1.2.3.4⏎X-Forwarded-For: 192.0.2.7")),
 		served("ID-16_scheme_of_a_trusted_proxy", wantField("Scheme", "https"),
@@ -213,6 +193,34 @@ func TestSecurityIDTrusted(t *testing.T) {
 		},
 	)
 	edgetest.Run(t, edge, rec, numbered(cases))
+}
+
+// chainCases have chains of addresses, by the client that they lead to; "other"
+// says that it is not in the network of the first route.
+func chainCases() (cases []edgetest.Case) {
+	for client, chains := range map[string][]string{
+		"192.0.2.7": {
+			"192.0.2.7", "1.2.3.4, 192.0.2.7", "1.2.3.4, 192.0.2.7, 10.0.0.1", "192.0.2.7:4711",
+			"1.2.3.4⏎X-Forwarded-For: 192.0.2.7⏎x-forwarded-for: 10.1.1.1", "::ffff:192.0.2.7",
+		},
+		"other 2001:db8::1": {"[2001:db8::1]:80, [2001:db8::1]"},
+		"other 3ffe::1":     {"192.0.2.7, 3ffe::1"},
+		"other fe80::1":     {"fe80::1%eth0"},
+		"other 10.0.0.1": {
+			"10.0.0.1, 10.0.0.2", "192.0.2.7, unknown, 10.0.0.1",
+			strings.Repeat("10.0.0.1, ", 800) + "10.0.0.1",
+		},
+		"other 127.0.0.1": {
+			"", "192.0.2.7, unknown", "192.0.2.7, <script>", "192.0.2.7,", "192.0.2.7/24",
+			"192.0.2.07", "0xc0000207", "⏎X-Real-Ip: 192.0.2.7",
+		},
+	} {
+		for _, chain := range chains {
+			cases = append(cases, served("ID-11_chain_from_a_trusted_proxy",
+				wantField("Client", client), withLine("X-Forwarded-For: "+chain)))
+		}
+	}
+	return cases
 }
 
 // numbered tells cases of one name apart.

@@ -173,7 +173,8 @@ func spellingCases() (cases []edgetest.Case) {
 		}},
 		{"PATH-17_query_does_not_matter", map[string]string{
 			"/admin?x=/public": "403", "/admin?/public/": "403", "/admin?": "403",
-			"/public?/../admin": "/public?/../admin", "/public?x=..%2fadmin": "/public?x=..%2fadmin",
+			"/public?/../admin":    "/public?/../admin",
+			"/public?x=..%2fadmin": "/public?x=..%2fadmin",
 		}},
 		{"PATH-18_rules_begin_at_the_root", map[string]string{
 			"/admin/public": "403", "/x/admin": "/x/admin", "/x/public": "/x/public",
@@ -200,14 +201,16 @@ func spellingCases() (cases []edgetest.Case) {
 // rewriteCases are about routes that change the path, that match it by
 // expression, or that do not look at it.
 func rewriteCases() (cases []edgetest.Case) {
-	cases = append(cases, decisions("PATH-13_a_route_by_host_alone", "raw.example", map[string]string{
-		"/public/../admin": "/public/../admin", "/%2e%2e/%61": "/%2e%2e/%61", "//x": "//x",
-		"/a%2fb;c\\d": "/a%2fb;c\\d", "/%": "/%", "/%00": "/%00", "/\xff": "400", "/a#b": "400",
-	})...)
+	cases = append(cases, decisions("PATH-13_a_route_by_host_alone", "raw.example",
+		map[string]string{
+			"/public/../admin": "/public/../admin", "/%2e%2e/%61": "/%2e%2e/%61", "//x": "//x",
+			"/a%2fb;c\\d": "/a%2fb;c\\d", "/%": "/%", "/%00": "/%00", "/\xff": "400", "/a#b": "400",
+		})...)
 	cases = append(cases, decisions("PATH-04_encoded_slash_where_allowed", "slash.example",
 		map[string]string{
 			"/group%2fname": "/group%2Fname", "/%2Fadmin": "/%2Fadmin", "/..%2fadmin": "400",
-			"/a%2f..%2fadmin": "400", "/a%2f%2e%2e/admin": "400", "/a%5cb": "400", "/a;b%2fc": "400",
+			"/a%2f..%2fadmin": "400", "/a%2f%2e%2e/admin": "400", "/a%5cb": "400",
+			"/a;b%2fc": "400",
 		})...)
 	cases = append(cases, decisions("PATH-19_strip_prefix", "strip.example", map[string]string{
 		"/api/x": "/x", "/api": "/", "/api/": "/", "/api//admin": "/admin", "/api../admin": "404",
@@ -245,7 +248,8 @@ func rewriteCases() (cases []edgetest.Case) {
 // methodCases ask for what is closed by other methods than GET.
 func methodCases() []edgetest.Case {
 	ask := func(method string) string {
-		return request(method+" /admin HTTP/1.1", "Host: app.example", "Origin: https://evil.example",
+		return request(method+" /admin HTTP/1.1", "Host: app.example",
+			"Origin: https://evil.example",
 			"Access-Control-Request-Method: GET", "Content-Length: 0")
 	}
 	return []edgetest.Case{{

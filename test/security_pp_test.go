@@ -18,6 +18,9 @@ const (
 	addresses = "\xc0\x00\x02\x07\x0a\x00\x00\x01\x12\x67\x01\xbb" // 192.0.2.7:4711
 )
 
+// toApp asks for the application in a handshake.
+var toApp = &tls.Config{ServerName: "app.example"}
+
 // v2 is a header of version 2 with its length filled in.
 func v2(kind, rest string) string { return v2Length(kind, len(rest), rest) }
 
@@ -59,7 +62,7 @@ func TestSecurityPP(t *testing.T) {
 					t.Errorf("%.80q: answer %+v", header, m)
 				}
 				secure := edgetest.Dial(t, edge.HTTPS).Send(header)
-				if err := secure.StartTLS(edge, &tls.Config{ServerName: "app.example"}); err == nil {
+				if err := secure.StartTLS(edge, toApp); err == nil {
 					t.Errorf("%.80q: the handshake succeeds", header)
 				}
 				secure.Close()
@@ -100,7 +103,7 @@ func soundHeader(t *testing.T, edge *edgetest.Edge, rec *edgetest.Recorder, head
 	}
 	c := edgetest.Dial(t, address)
 	if secure {
-		if err := c.Send(header).StartTLS(edge, &tls.Config{ServerName: "app.example"}); err != nil {
+		if err := c.Send(header).StartTLS(edge, toApp); err != nil {
 			t.Fatalf("%q: %v", header, err)
 		}
 		c.Send(get("/"))
@@ -160,10 +163,13 @@ func brokenHeaders() map[string][]string {
 	return map[string][]string{
 		"PP-02_missing": {"", "\x16\x03\x01", "GET / HTTP/1.1⏎Host: app.example⏎⏎", "⏎⏎", "\x00"},
 		"PP-03_malformed_version_1": append(each(v1, "TCP4 192.0.2.7 10.0.0.1 99999 443",
-			"TCP4 192.0.2.7 10.0.0.1 -1 443", "TCP4 192.0.2.7 10.0.0.1 1", "TCP4 a b c d", "TCP4", "",
+			"TCP4 192.0.2.7 10.0.0.1 -1 443", "TCP4 192.0.2.7 10.0.0.1 1", "TCP4 a b c d", "TCP4",
+			"",
 			"TCP6 fe80::1%eth0 ::1 1 2", "TCP4 2001:db8::1 ::1 1 2", "TCP6 192.0.2.7 10.0.0.1 1 2",
-			"UDP4 192.0.2.7 10.0.0.1 1 2", "TCP4 192.0.2.7 10.0.0.1 1 2 3", "tcp4 192.0.2.7 10.0.0.1 1 2",
-			"TCP4  192.0.2.7 10.0.0.1 1 2", "TCP4 192.0.2.7 10.0.0.1 01 2", "TCP4 192.0.2.7/8 10.0.0.1 1 2",
+			"UDP4 192.0.2.7 10.0.0.1 1 2", "TCP4 192.0.2.7 10.0.0.1 1 2 3",
+			"tcp4 192.0.2.7 10.0.0.1 1 2",
+			"TCP4  192.0.2.7 10.0.0.1 1 2", "TCP4 192.0.2.7 10.0.0.1 01 2",
+			"TCP4 192.0.2.7/8 10.0.0.1 1 2",
 			"TCP4 192.0.2.07 10.0.0.1 1 2", "TCP4 [192.0.2.7] 10.0.0.1 1 2",
 			"TCP4 192.0.2.7 10.0.0.1 1 2 ", "TCP4 192.0.2.7 10.0.0.1 1 \x00"),
 			"PROXY TCP4 192.0.2.7 10.0.0.1 1 2\n", "PROXY TCP4 192.0.2.7 10.0.0.1 1 2\r\r\n",
@@ -175,13 +181,15 @@ func brokenHeaders() map[string][]string {
 			v2Length(proxyTCP4, 0, ""), v2Length("\x21\x21", 12, addresses),
 			v2("\x21\x00", ""), v2("\x21\x12", addresses), v2("\x21\x13", addresses),
 			v2("\x21\x41", addresses), v2("\x21\x51", addresses), v2("\x22\x11", addresses),
-			v2("\x11\x11", addresses), v2("\x31\x11", addresses), v2("\x21\x31", strings.Repeat("/", 216)),
+			v2("\x11\x11", addresses), v2("\x31\x11", addresses), v2("\x21\x31",
+				strings.Repeat("/", 216)),
 			v2(proxyTCP4, addresses+"\x04"), v2(proxyTCP4, addresses+"\x04\x00"),
 			v2(proxyTCP4, addresses+tlvLength(0x04, 0xffff, "x")),
 			v2(proxyTCP4, addresses+tlvLength(0x04, 2, "x")),
 			v2(proxyTCP4, addresses+tlv(0x04, strings.Repeat("x", 8000))),
 			summed(1, ""), summed(1<<31, tlv(0x04, "abc")),
-			v2(proxyTCP4, addresses+tlv(0x03, "")), v2(proxyTCP4, addresses+tlv(0x03, "\x00\x00\x00")),
+			v2(proxyTCP4, addresses+tlv(0x03, "")), v2(proxyTCP4, addresses+tlv(0x03,
+				"\x00\x00\x00")),
 			strings.Replace(v2(proxyTCP4, addresses), "QUIT", "QUIP", 1), signature[:11] + "\r",
 		},
 	}
@@ -193,7 +201,8 @@ func TestSecurityPPStrangers(t *testing.T) {
 	edge, rec := startSite(t, edgetest.Echo, "")
 	edgetest.Run(t, edge, rec, []edgetest.Case{
 		// Over TLS this is a header inside of it.
-		refused("PP-01_PP-09_header_from_a_stranger", "PROXY TCP4 127.0.0.1 10.0.0.1 1 443⏎"+get("/"),
+		refused("PP-01_PP-09_header_from_a_stranger",
+			"PROXY TCP4 127.0.0.1 10.0.0.1 1 443⏎"+get("/"),
 			"PROXY UNKNOWN⏎"+get("/"), v2(proxyTCP4, addresses)+get("/")),
 	})
 	t.Run("PP-01_header_before_TLS_from_a_stranger", func(t *testing.T) {
@@ -202,7 +211,7 @@ func TestSecurityPPStrangers(t *testing.T) {
 			"PROXY TCP4 127.0.0.1 10.0.0.1 1 443⏎", v2(proxyTCP4, addresses),
 		} {
 			c := edgetest.Dial(t, edge.HTTPS).Send(header)
-			if err := c.StartTLS(edge, &tls.Config{ServerName: "app.example"}); err == nil {
+			if err := c.StartTLS(edge, toApp); err == nil {
 				t.Errorf("%q: the handshake succeeds", header)
 			}
 		}
