@@ -73,7 +73,7 @@ func New(o Options) (*App, error) {
 	}
 	a.places = newPlaces(connectionLimit(g.cfg))
 	a.engine = proxy.New(proxy.Options{
-		Log: g.log, Access: g.accessLog(), Handshakes: handshakeLimit(g.cfg),
+		Log: g.log, Access: g.accessLog(),
 	})
 	return a, nil
 }

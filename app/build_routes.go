@@ -41,6 +41,7 @@ func (g *generation) buildSnapshot() error {
 			},
 			BodyBytes:            int64(cfg.Limits.BodyBytes),
 			ConnectionsPerClient: int(cfg.Limits.ConnectionsPerClient),
+			Handshakes:           handshakeLimit(cfg),
 		},
 		Forwarding:      forwarding(cfg.Headers.Forwarded),
 		RequestIDHeader: cfg.Headers.RequestID,

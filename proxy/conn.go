@@ -131,7 +131,7 @@ func (c *conn) handshake(s *Snapshot) error {
 	safe.Go(c.e.log, "handshake", func() {
 		err := errPanicked
 		defer func() { result <- err }()
-		err = c.io.Handshake(s.Timeouts.Handshake, c.e.handshakes)
+		err = c.io.Handshake(s.Timeouts.Handshake, s.turns)
 	})
 	if err := <-result; err != nil {
 		return err

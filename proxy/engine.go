@@ -29,17 +29,14 @@ type Options struct {
 	Log *zap.Logger
 	// Access takes the records; nil is no access log.
 	Access AccessLog
-	// Handshakes bounds the TLS handshakes at work at one time; 0 is no bound.
-	Handshakes int
 }
 
 // Engine serves connections. All its methods may be called from any goroutine.
 type Engine struct {
-	log        *zap.Logger
-	access     atomic.Pointer[AccessLog]
-	snapshot   atomic.Pointer[Snapshot]
-	handshakes chan struct{}
-	draining   atomic.Bool
+	log      *zap.Logger
+	access   atomic.Pointer[AccessLog]
+	snapshot atomic.Pointer[Snapshot]
+	draining atomic.Bool
 	// over is set, and cutting closed, when a drain has waited long enough.
 	over      atomic.Bool
 	cutting   chan struct{}
@@ -63,9 +60,6 @@ type Counters struct {
 func New(o Options) *Engine {
 	e := &Engine{log: o.Log, cutting: make(chan struct{})}
 	e.SetAccessLog(o.Access)
-	if o.Handshakes > 0 {
-		e.handshakes = make(chan struct{}, o.Handshakes)
-	}
 	e.exchanges.New = func() any { return newExchange() }
 	e.bulk.New = func() any { return new([bulkBytes]byte) }
 	return e
@@ -81,8 +75,10 @@ func (e *Engine) SetAccessLog(l AccessLog) {
 }
 
 // Swap makes s, which was Prepared, what new requests meet, and closes the
-// tunnels whose route it no longer has. It cannot fail.
+// tunnels whose route it no longer has. It cannot fail. Swaps come one after the
+// other.
 func (e *Engine) Swap(s *Snapshot) {
+	s.takeTurns(e.snapshot.Load())
 	e.snapshot.Store(s)
 	e.conns.each(func(c *conn) {
 		if t := c.tunnel.Load(); t != nil && !s.hasRoute(t.route, t.backend) {

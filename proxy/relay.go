@@ -237,7 +237,7 @@ func (x *exchange) serverDone(whole bool) {
 	x.to = nil
 	x.c.to.Store(nil)
 	switch {
-	case !whole, x.resp.Close, x.extra || x.srv.len() > 0, !x.up.complete():
+	case !whole, x.resp.Close, x.extra || x.srv.len() > 0, !x.up.finished():
 		_ = to.Close()
 	case x.pin:
 		x.c.dropPinned()

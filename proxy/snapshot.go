@@ -44,6 +44,8 @@ type Snapshot struct {
 	parser h1.Parser
 	// forwards are the routes that have a backend, by their name and its.
 	forwards map[[2]string]bool
+	// turns has room for as many handshakes as may be at work; nil is no bound.
+	turns chan struct{}
 }
 
 // Timeouts are HAProxy's, by meaning. Zero is no limit, which no configuration
@@ -65,6 +67,8 @@ type Limits struct {
 	// ConnectionsPerClient bounds the connections of one address (IPv6: one /64).
 	// 0 is any number.
 	ConnectionsPerClient int
+	// Handshakes bounds the TLS handshakes at work at one time. 0 is any number.
+	Handshakes int
 }
 
 // Forwarding chooses what servers are told about the client.
@@ -137,6 +141,17 @@ func (s *Snapshot) Prepare() {
 		if r.Backend != nil {
 			s.forwards[[2]string{r.Name, r.Backend.Name()}] = true
 		}
+	}
+}
+
+// takeTurns goes on with the turns of the snapshot before, unless their number is
+// another one: with turns of its own, each reload would add to the bound.
+func (s *Snapshot) takeTurns(old *Snapshot) {
+	switch {
+	case old != nil && cap(old.turns) == s.Limits.Handshakes:
+		s.turns = old.turns
+	case s.Limits.Handshakes > 0:
+		s.turns = make(chan struct{}, s.Limits.Handshakes)
 	}
 }
 

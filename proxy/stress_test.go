@@ -105,7 +105,7 @@ func newStress(t *testing.T) *stress {
 		s.servers = append(s.servers, server)
 	}
 	s.engine = proxy.New(proxy.Options{
-		Log: zaptest.NewLogger(t, zaptest.Level(zap.ErrorLevel)), Access: &s.records, Handshakes: 2,
+		Log: zaptest.NewLogger(t, zaptest.Level(zap.ErrorLevel)), Access: &s.records,
 	})
 	s.reload()
 	s.plain, s.secure = s.listen(false), s.listen(true)
@@ -178,9 +178,10 @@ func (s *stress) snapshot(backends []*backend.Backend) *proxy.Snapshot {
 			Handshake: stressPatience, RequestHead: stressPatience,
 			KeepAlive: stressPatience, Client: stressPatience,
 		},
-		Limits: proxy.Limits{Limits: h1.Limits{
-			HeadBytes: 16 << 10, HeadFields: 64, TargetBytes: 4 << 10,
-		}},
+		Limits: proxy.Limits{
+			Limits:     h1.Limits{HeadBytes: 16 << 10, HeadFields: 64, TargetBytes: 4 << 10},
+			Handshakes: 2,
+		},
 		RequestIDHeader: "X-Request-Id", Answers: answers(s.t, proxy.ChangeList{}),
 	}
 	var rules []route.Rule

@@ -293,6 +293,9 @@ func (u *upload) complete() bool {
 	return u.sent.Load()
 }
 
+// finished tells whether the whole body has gone to the server by now.
+func (u *upload) finished() bool { return !u.started || u.sent.Load() }
+
 // stop ends the goroutine, and tells whether the client's connection is still
 // at the end of this request.
 func (u *upload) stop() bool {
