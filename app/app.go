@@ -133,8 +133,13 @@ const afterDrain = 2 * time.Second
 
 // Stop ends the instance: listeners close, idle connections too, requests in
 // flight get until ctx ends and are then cut. It returns an error when some were.
+// A second Stop does nothing.
 func (a *App) Stop(ctx context.Context) error {
 	a.mu.Lock()
+	if a.stopped {
+		a.mu.Unlock()
+		return nil
+	}
 	a.stopped = true
 	g := a.current
 	for _, l := range a.listeners {

@@ -160,7 +160,7 @@ func TestCurlAndNginx(t *testing.T) {
 			if got := ask("/host"); got != "app.example "+proto+" GET\n" {
 				t.Errorf("GET gives %q", got)
 			}
-			if got := ask("/host", "--http1.0", "--no-alpn"); got != "app.example "+proto+" GET\n" {
+			if got := ask("/host", "--http1.0"); got != "app.example "+proto+" GET\n" {
 				t.Errorf("HTTP/1.0 gives %q", got)
 			}
 			if got := ask("/none", "-w", "%{http_code}"); got != "204" {
