@@ -184,3 +184,41 @@ func TestQueueTimeout(t *testing.T) {
 		t.Errorf("%d requests on the backend, %d on server %q", r.BackendConns, r.ServerConns, r.Server)
 	}
 }
+
+// Who has a connection of his own to a server waits for that one, and no longer
+// than others.
+func TestQueueTimeoutWithAConnectionOfOnesOwn(t *testing.T) {
+	const limit = 200 * time.Millisecond
+	goOn, arrived := make(chan struct{}), make(chan struct{}, 1)
+	f := newFlow(t, flowOptions{
+		backend: backend.Options{
+			KeepAlive: true,
+			Servers:   []backend.ServerOptions{{Name: "s", Weight: 1, MaxConnections: 1}},
+			Timeouts:  backend.Timeouts{Queue: limit},
+		},
+		server: func(n int64, c net.Conn, r *http.Request) bool {
+			if r.URL.Path == "/second" {
+				arrived <- struct{}{}
+				<-goOn
+			}
+			return answering(ok5)(n, c, r)
+		},
+	})
+	client, br := f.dial()
+	_, _ = io.WriteString(client, strings.Replace(get11, "\r\n\r\n", "\r\nAuthorization: NTLM abc\r\n\r\n", 1))
+	readHeadOf(t, br)
+	_, _ = io.ReadFull(br, make([]byte, 5))
+	f.record()
+	busy, _ := f.dial()
+	_, _ = io.WriteString(busy, second)
+	<-arrived
+	_, _ = io.WriteString(client, get11)
+	if head := readHeadOf(t, br); !strings.HasPrefix(head, "HTTP/1.1 503") {
+		t.Errorf("got %q", head)
+	}
+	if r := f.record(); r.Queue < limit || r.Queue > limit*9/5 {
+		t.Errorf("waited for %v, the limit is %v", r.Queue, limit)
+	}
+	close(goOn)
+	f.record()
+}

@@ -180,22 +180,20 @@ func (x *exchange) claim() failure {
 	if x.server != nil {
 		return failure{}
 	}
-	if p := x.c.pinned; p != nil && p.backend == x.backend {
-		if s, err := x.backend.ClaimServer(p.server, x.e.cutting); err == nil {
-			x.server = s
-			return failure{}
-		}
-	}
 	x.rec.BackendQueue = x.backend.Waiting()
-	s, err := x.backend.Claim(nil, x.e.cutting)
-	if err != nil {
-		if err == backend.ErrQueueTimeout {
-			x.queuedAt = netio.Now()
-		}
-		return failure{noPlace, err}
+	var err error
+	if p := x.c.pinned; p != nil && p.backend == x.backend {
+		x.server, err = x.backend.ClaimServer(p.server, x.e.cutting)
+	} else {
+		x.server, err = x.backend.Claim(nil, x.e.cutting)
 	}
-	x.server = s
-	return failure{}
+	switch err {
+	case nil:
+		return failure{}
+	case backend.ErrQueueTimeout:
+		x.queuedAt = netio.Now()
+	}
+	return failure{noPlace, err}
 }
 
 func (x *exchange) connect() failure {
