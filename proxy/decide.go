@@ -3,7 +3,6 @@ package proxy
 import (
 	"bytes"
 	"net/http"
-	"net/netip"
 
 	"doorward/proxy/h1"
 	"doorward/proxy/route"
@@ -67,10 +66,16 @@ func (x *exchange) readClient() {
 	if !x.believed {
 		return
 	}
+	if x.countFields("x-forwarded-for") == 0 && x.countFields("x-forwarded-proto") == 0 {
+		x.readForwarded()
+		return
+	}
 	if a, ok := x.forwardedFor(); ok {
 		x.client = a
 	}
-	x.forwardedScheme()
+	if v, ok := x.Field("x-forwarded-proto", 0); ok {
+		x.believeScheme(v)
+	}
 }
 
 // readRequestID takes a trusted proxy's request id, if it is a plain one.
@@ -137,74 +142,4 @@ func (x *exchange) Field(name string, n int) ([]byte, bool) {
 		}
 	}
 	return nil, false
-}
-
-// forwardedScheme believes a trusted proxy about the scheme the client used.
-func (x *exchange) forwardedScheme() {
-	v, ok := x.Field("x-forwarded-proto", 0)
-	if !ok {
-		return
-	}
-	switch {
-	case h1.EqualFold(v, "https"):
-		x.scheme = "https"
-	case h1.EqualFold(v, "http"):
-		x.scheme = "http"
-	}
-}
-
-// forwardedFor walks the chain of forwarding addresses from the right: the first
-// one that is no trusted proxy is the client. A malformed entry ends the walk at
-// what stood right of it.
-func (x *exchange) forwardedFor() (netip.AddrPort, bool) {
-	var client netip.AddrPort
-	for n := x.countFields("x-forwarded-for") - 1; n >= 0; n-- {
-		v, _ := x.Field("x-forwarded-for", n)
-		for len(v) > 0 {
-			var element []byte
-			element, v = lastElement(v)
-			a, ok := parseNode(element)
-			if !ok {
-				return client, client.IsValid()
-			}
-			client = a
-			if !x.snap.trusts(a.Addr()) {
-				return client, true
-			}
-		}
-	}
-	return client, client.IsValid()
-}
-
-func (x *exchange) countFields(name string) (n int) {
-	for {
-		if _, ok := x.Field(name, n); !ok {
-			return n
-		}
-		n++
-	}
-}
-
-// lastElement cuts the last element off a comma-separated list.
-func lastElement(list []byte) (element, rest []byte) {
-	i := bytes.LastIndexByte(list, ',')
-	return bytes.Trim(list[i+1:], " \t"), list[:max(i, 0)]
-}
-
-// parseNode reads an address with or without port, IPv6 with or without
-// brackets.
-func parseNode(b []byte) (netip.AddrPort, bool) {
-	s := string(b)
-	if a, err := netip.ParseAddr(s); err == nil {
-		return netip.AddrPortFrom(a.Unmap().WithZone(""), 0), true
-	}
-	if a, err := netip.ParseAddrPort(s); err == nil {
-		return netip.AddrPortFrom(a.Addr().Unmap().WithZone(""), a.Port()), true
-	}
-	if len(s) > 2 && s[0] == '[' && s[len(s)-1] == ']' {
-		if a, err := netip.ParseAddr(s[1 : len(s)-1]); err == nil {
-			return netip.AddrPortFrom(a.Unmap().WithZone(""), 0), true
-		}
-	}
-	return netip.AddrPort{}, false
 }

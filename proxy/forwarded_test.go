@@ -131,3 +131,33 @@ func FuzzForwardedFor(f *testing.F) {
 		}
 	})
 }
+
+// Without X-Forwarded-For and -Proto, a trusted proxy is believed by RFC 7239.
+func TestClientOfForwarded(t *testing.T) {
+	const x = "X-Forwarded-For: 5.6.7.8⏎"
+	for _, c := range []struct{ peer, sent, want, scheme string }{
+		{stranger, "Forwarded: for=1.2.3.4;proto=https⏎", stranger, "http"},
+		{insider, "Forwarded: for=1.2.3.4;proto=https⏎", "1.2.3.4:0", "https"},
+		{insider, "Forwarded: proto=HTTPS ; For=\"1.2.3.4:99\"⏎", "1.2.3.4:99", "https"},
+		{insider, "Forwarded: for=\"[2001:db8::1]\"⏎", "[2001:db8::1]:0", "http"},
+		{insider, "Forwarded: for=9.9.9.9, for=1.2.3.4;host=\"a,b\", for=10.0.0.1;proto=https⏎",
+			"1.2.3.4:0", "https"},
+		{insider, "Forwarded: for=9.9.9.9⏎forwarded: for=1.2.3.4⏎", "1.2.3.4:0", "http"},
+		{insider, "Forwarded: for=\"x, for=1.2.3.4⏎", "1.2.3.4:0", "http"},
+		{insider, "Forwarded: for=1.2.3.4, for=unknown⏎", insider, "http"},
+		{insider, "Forwarded: for=1.2.3.4, for=_hidden, for=10.0.0.1⏎", "10.0.0.1:0", "http"},
+		{insider, "Forwarded: for=1.2.3.4;proto=javascript⏎", "1.2.3.4:0", "http"},
+		{insider, "Forwarded: ⏎", insider, "http"},
+		{insider, x + "Forwarded: for=1.2.3.4;proto=https⏎", "5.6.7.8:0", "http"},
+	} {
+		s, _ := setup(t)
+		tr := trial(t, s, c.peer, "GET / HTTP/1.1⏎Host: a⏎"+c.sent+"⏎")
+		if got := tr.Client(); got != netip.MustParseAddrPort(c.want) {
+			t.Errorf("%s sends %q: the client is %v, want %s", c.peer, c.sent, got, c.want)
+		}
+		scheme, _ := proxy.ParseTemplate("{scheme}")
+		if got := tr.Expand(scheme); got != c.scheme {
+			t.Errorf("%s sends %q: the scheme is %s, want %s", c.peer, c.sent, got, c.scheme)
+		}
+	}
+}
