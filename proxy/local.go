@@ -161,7 +161,7 @@ func (x *exchange) failUpload(err error) {
 		status = x.bodyFault(err)
 	}
 	if x.answered || status == 0 {
-		_ = x.c.io.Reset()
+		x.linger = true // it may still read earlier answers
 		return
 	}
 	x.fail(status)

@@ -44,9 +44,22 @@ func (x *exchange) relay() {
 		x.keep = false
 	}
 	if !ok {
-		x.keep, x.linger = false, false
-		_ = x.c.io.Reset()
+		x.breakOff(f == noFraming)
 	}
+}
+
+// breakOff ends the connection within an answer. A length, or chunks without the
+// last one, tell the client that the answer is not whole; only where the end of
+// the connection would be taken for the end of the answer it is reset. A reset
+// also throws away what the client has not read yet, of earlier answers too, so
+// it is not done without need.
+func (x *exchange) breakOff(bare bool) {
+	x.keep, x.linger = false, false
+	if bare || x.rec.Err == errClientGone {
+		_ = x.c.io.Reset()
+		return
+	}
+	x.linger = true
 }
 
 // relayLength sends a body of known length. What came with the head goes out
