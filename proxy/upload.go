@@ -207,12 +207,13 @@ func (u *upload) length(b []byte) error {
 }
 
 // splice moves a large body without taking it into this process, where both
-// sides are plain sockets.
+// sides are plain sockets. The last part is left to length: a server answers when
+// it has the whole body, which may be before Transfer returns, and by then read
+// must say so.
 func (u *upload) splice() error {
-	moved, from, err := netio.Transfer(u.to.Conn, u.x.c.io, u.left)
+	moved, from, err := netio.Transfer(u.to.Conn, u.x.c.io, u.left-bulkBytes)
 	u.left -= moved
 	u.total += moved
-	u.read.Store(u.left == 0)
 	switch {
 	case err == nil:
 		return nil
