@@ -11,26 +11,8 @@ import (
 	"testing"
 )
 
-// sink reads requests with their bodies whole, and answers in the moment it has
-// the last byte.
-func sink(t testing.TB) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go sinkAll(c)
-		}
-	}()
-	return "http://" + l.Addr().String()
-}
-
+// sinkAll reads requests with their bodies whole, and answers in the moment it
+// has the last byte.
 func sinkAll(c net.Conn) {
 	defer c.Close()
 	br := bufio.NewReader(c)
@@ -51,7 +33,7 @@ func TestLargeUploadsKeepTheConnection(t *testing.T) {
 	const size = 1 << 20
 	head := fmt.Sprintf("POST / HTTP/1.1\r\nHost: app.example\r\nContent-Length: %d\r\n\r\n", size)
 	request := append([]byte(head), bytes.Repeat([]byte("0123456789abcdef"), size/16)...)
-	server := sink(t)
+	server := listen(t, sinkAll)
 	var all sync.WaitGroup
 	for range 4 {
 		c := steadyEdge(t, server)

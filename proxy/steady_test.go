@@ -21,9 +21,9 @@ const (
 		"Content-Length: 5\r\n\r\nhello"
 )
 
-// answerer accepts connections and answers each read with the same bytes. It
-// allocates nothing per request.
-func answerer(t testing.TB, answer string) string {
+// listen gives every connection to serve, in a goroutine of its own, until the
+// test ends. It returns the URL.
+func listen(t testing.TB, serve func(net.Conn)) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -35,10 +35,16 @@ func answerer(t testing.TB, answer string) string {
 			if err != nil {
 				return
 			}
-			go answerAll(c, []byte(answer))
+			go serve(c)
 		}
 	}()
 	return "http://" + l.Addr().String()
+}
+
+// answerer answers each read with the same bytes. It allocates nothing per
+// request.
+func answerer(t testing.TB, answer string) string {
+	return listen(t, func(c net.Conn) { answerAll(c, []byte(answer)) })
 }
 
 func answerAll(c net.Conn, answer []byte) {
