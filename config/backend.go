@@ -7,8 +7,26 @@ type Backend struct {
 
 	// A line for people, shown with the statistics.
 	Description string `toml:"description"`
-	// How requests are shared out.
-	Balance string `toml:"balance" default:"roundrobin" enum:"roundrobin" later:"leastconn,random,first,source,uri,header,user"`
+	// How requests are shared out: in turn, to whom has the fewest, to the better of
+	// two at random, to the first with room, or by a hash of the client's address, of
+	// path and query, of a field, or of who is signed in.
+	Balance Selector `toml:"balance" default:"roundrobin" enum:"roundrobin,leastconn,random,first,source,uri,header:NAME,user"`
+	// Requests that may wait for a server; more get 503 at once. 0: no limit.
+	QueueLimit Count `toml:"queue_limit" default:"10k"`
+	// A server that comes back gets its share little by little over this time.
+	SlowStart Delay `toml:"slow_start" default:"0s"`
+	// What becomes of tunnels (WebSockets) to a server that goes down.
+	OnDown string `toml:"on_down" default:"keep" enum:"keep,close"`
+	// When no other server is left, all backup servers are used, not the first alone.
+	UseAllBackups bool `toml:"use_all_backups" default:"false"`
+	// The page, with 503, while all servers are in maintenance.
+	MaintenancePage string `toml:"maintenance_page" is:"path" shows:"a short page of Doorward's own"`
+	// How servers are watched. Without this table they are not.
+	Check *Check `toml:"check"`
+	// Clients come back to the server they had, by a table that Doorward keeps.
+	Stick *Stick `toml:"stick"`
+	// Clients come back to the server they had, by a cookie. It is asked first.
+	Cookie *Cookie `toml:"cookie"`
 	// Timeouts of this backend. What is not given is as in [timeouts].
 	Timeouts BackendTimeouts `toml:"timeouts"`
 	// Connections to servers are kept for the next request. With false every
@@ -30,8 +48,6 @@ type Backend struct {
 	ServerURLs []string `toml:"servers"`
 	// Servers with settings of their own, in place of servers.
 	Servers []Server `toml:"server"`
-
-	_ struct{} `later:"check,stick,cookie"`
 }
 
 // BackendTimeouts override [timeouts] for one backend. After Load none is zero.
@@ -76,6 +92,17 @@ type Server struct {
 	Weight int `toml:"weight" default:"1" min:"0" max:"256"`
 	// Requests at a time; more wait in the queue. 0: no limit.
 	MaxConnections Count `toml:"max_connections" default:"0"`
+	// It gets requests only when all others are down.
+	Backup bool `toml:"backup" default:"false"`
+	// The value of the backend's cookie for it.
+	Cookie string `toml:"cookie" shows:"an opaque one"`
+	// Requests that may wait for this very server, because they belong to it (stick
+	// table, cookie, hash); more go to another one. 0: no limit.
+	QueueLimit Count `toml:"queue_limit" default:"0"`
+	// It is checked, if the backend has a [check].
+	Check bool `toml:"check" default:"true"`
+	// "host:port" to check in place of the server.
+	CheckAddress string `toml:"check_address" shows:"the server's"`
 
 	// Network and Address are what to dial, read from URL: "tcp" and "host:port"
 	// (default ports 80 and 443), or "unix" and an absolute path.

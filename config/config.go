@@ -29,8 +29,9 @@ type Config struct {
 	// Files are the names of all files that were read, the main one first.
 	Files []string `toml:"-"`
 
-	// More files, read in name order; they may hold [[route]], [backends.NAME] and
-	// [networks.NAME]. Patterns as in a shell, relative to this file's folder.
+	// More files, read in name order; they may hold [[route]], [backends.NAME],
+	// [networks.NAME] and [rate_limits.NAME]. Patterns as in a shell, relative to
+	// this file's folder.
 	Include []string `toml:"include"`
 	// Where Doorward accepts connections, and whom it believes.
 	Listen Listen `toml:"listen"`
@@ -40,6 +41,8 @@ type Config struct {
 	Timeouts Timeouts `toml:"timeouts"`
 	// How much Doorward accepts.
 	Limits Limits `toml:"limits"`
+	// Where is kept what must outlive the process.
+	State State `toml:"state"`
 	// What is written about requests and about Doorward itself.
 	Log Log `toml:"log"`
 	// Fields set, added and removed on every request and answer.
@@ -47,14 +50,22 @@ type Config struct {
 	// Status code = file: what clients see in place of Doorward's own short pages,
 	// for example 503 = "pages/503.html". A route's own error_pages win.
 	ErrorPages ErrorPages `toml:"error_pages" is:"path"`
+	// The page with the statistics, and the addresses for Prometheus and balancers.
+	Stats Stats `toml:"stats"`
+	// How Doorward sends mail.
+	Mail Mail `toml:"mail"`
+	// Who is told when a server goes up or down.
+	Alerts Alerts `toml:"alerts"`
 	// Named sets of networks, usable by name wherever networks stand.
 	Networks map[string]NetworkSet `toml:"networks"`
 	// What happens to a request. The first route that matches, in file order, wins.
 	Routes []Route `toml:"route"`
+	// Named limits for requests, which [limits] and routes name in rate_limits.
+	RateLimits map[string]*RateLimit `toml:"rate_limits"`
 	// Named sets of servers that routes send requests to.
 	Backends map[string]*Backend `toml:"backends"`
 
-	_ struct{} `later:"state,stats,sign_in,groups,password_policy,brand,mail"`
+	_ struct{} `later:"sign_in,groups,password_policy,brand"`
 
 	root place
 }

@@ -194,13 +194,8 @@ func (d *decoder) text(target encoding.TextUnmarshaler, p place) bool {
 // oneOf checks a value against the words of the tag enum.
 func (d *decoder) oneOf(tag reflect.StructTag, p place) bool {
 	words := split(tag.Get("enum"))
-	if words == nil || slices.Contains(words, p.node.text) {
+	if words == nil || isOneOf(p.node.text, words) {
 		return true
-	}
-	word, _, _ := strings.Cut(p.node.text, ":")
-	if slices.Contains(split(tag.Get("later")), word) {
-		d.errorf(p, "", "%s is not available in this version of Doorward", p.shown())
-		return false
 	}
 	hint := ""
 	if p.node.kind == stringKind {
@@ -215,6 +210,18 @@ func (d *decoder) oneOf(tag reflect.StructTag, p place) bool {
 	}
 	d.errorf(p, hint, "%s is not one of %s", p.shown(), strings.Join(words, ", "))
 	return false
+}
+
+// isOneOf reports whether text is one of the words. A word such as "header:NAME"
+// stands for all with a name in that place.
+func isOneOf(text string, words []string) bool {
+	return slices.ContainsFunc(words, func(word string) bool {
+		prefix, named := strings.CutSuffix(word, "NAME")
+		if named {
+			return len(text) > len(prefix) && strings.HasPrefix(text, prefix)
+		}
+		return text == word
+	})
 }
 
 // inRange checks a number against the tags min and max.

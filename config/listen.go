@@ -42,7 +42,7 @@ type TLS struct {
 	_ struct{} `later:"acme"`
 }
 
-// Timeouts say how long Doorward waits. All are above zero.
+// Timeouts say how long Doorward waits. All but DrainDelay are above zero.
 type Timeouts struct {
 	// To connect to a server, TLS included. Then the request is retried.
 	Connect Duration `toml:"connect" default:"5s"`
@@ -61,6 +61,9 @@ type Timeouts struct {
 	Tunnel Duration `toml:"tunnel" default:"1h"`
 	// How long SIGTERM waits for requests and tunnels to end.
 	Drain Duration `toml:"drain" default:"30s"`
+	// On SIGTERM, how long listeners stay open while /readyz already fails, so that a
+	// balancer in front can turn away. Before drain begins.
+	DrainDelay Delay `toml:"drain_delay" default:"0s"`
 	// For the whole TLS handshake of a client.
 	Handshake Duration `toml:"handshake" default:"10s"`
 	// For the PROXY protocol header of a peer in listen.proxy_protocol.
@@ -87,6 +90,8 @@ type Limits struct {
 	BodyBytes Size `toml:"body_bytes" default:"0"`
 	// TLS handshakes at a time; more wait their turn. 0: 32 per processor.
 	Handshakes Count `toml:"handshakes" default:"0"`
+	// Names of [rate_limits.NAME] for the requests of every route.
+	RateLimits []string `toml:"rate_limits"`
 }
 
 // Log says what is written about requests and about Doorward itself.

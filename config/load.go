@@ -117,13 +117,13 @@ func sameFile(a, b string) bool {
 	return errA == nil && errB == nil && os.SameFile(ia, ib)
 }
 
-// merge adds the routes, backends and networks of an included file.
+// merge adds the routes and named tables of an included file.
 func (l *loader) merge(root, from place) {
 	for _, name := range from.node.names {
 		p := from.key(name)
 		into := root.node.fields[name]
 		switch name {
-		case "route", "backends", "networks":
+		case "route", "backends", "networks", "rate_limits":
 			if into == nil {
 				root.node.put(name, p.node)
 			} else if into.kind == p.node.kind {
@@ -133,7 +133,7 @@ func (l *loader) merge(root, from place) {
 			}
 		default:
 			l.errorf(p, "", "belongs in the main file; an included one may hold only "+
-				"[[route]], [backends.NAME] and [networks.NAME]")
+				"[[route]], [backends.NAME], [networks.NAME] and [rate_limits.NAME]")
 		}
 	}
 }

@@ -166,7 +166,7 @@ func TestMistakesOfAllFilesAreReportedAtOnce(t *testing.T) {
 	})
 	_, found := config.Load(filepath.Join(dir, "a.toml"), noEnv)
 	const main = "belongs in the main file; an included one may hold only [[route]], " +
-		"[backends.NAME] and [networks.NAME]"
+		"[backends.NAME], [networks.NAME] and [rate_limits.NAME]"
 	compareLines(t, messages(found, dir), []string{
 		`a.toml:5:1: log.levl: is not a known key (did you mean "level"?)`,
 		`conf.d/b.toml:1:1: include: ` + main,

@@ -114,7 +114,7 @@ func manualType(k key) string {
 
 func typeName(t reflect.Type) string {
 	switch t {
-	case reflect.TypeFor[config.Duration]():
+	case reflect.TypeFor[config.Duration](), reflect.TypeFor[config.Delay]():
 		return "duration"
 	case reflect.TypeFor[config.Size]():
 		return "size"
@@ -126,7 +126,12 @@ func typeName(t reflect.Type) string {
 		return "string or list"
 	case reflect.TypeFor[config.Redirect](), reflect.TypeFor[config.Access]():
 		return "string or table"
-	case reflect.TypeFor[config.LogOutput]():
+	case reflect.TypeFor[config.Expect]():
+		return "list or table"
+	case reflect.TypeFor[config.StatusRange]():
+		return "status code"
+	case reflect.TypeFor[config.LogOutput](), reflect.TypeFor[config.StateURL](),
+		reflect.TypeFor[config.Secret]():
 		return "string"
 	case reflect.TypeFor[config.ErrorPages]():
 		return "table of paths"

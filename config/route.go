@@ -45,6 +45,8 @@ type Route struct {
 	Timeouts RouteTimeouts `toml:"timeouts"`
 	// The largest request body. More: 413. 0: no limit.
 	BodyBytes Size `toml:"body_bytes" shows:"limits.body_bytes"`
+	// Names of [rate_limits.NAME] for this route's requests, after those of [limits].
+	RateLimits []string `toml:"rate_limits"`
 	// Status code = file: this route's pages. They win over [error_pages].
 	ErrorPages ErrorPages `toml:"error_pages" is:"path"`
 

@@ -62,6 +62,7 @@ func makeSchema(t *testing.T) []byte {
 	}
 	orString(s.Definitions["Redirect"])
 	orString(s.Definitions["Access"], "public")
+	orStatuses(s.Definitions["Expect"])
 	out, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
 		t.Fatal(err)
@@ -76,14 +77,20 @@ func schemaOf(t reflect.Type) *jsonschema.Schema {
 	}
 	list := &jsonschema.Schema{Type: "array", Items: &jsonschema.Schema{Type: "string"}}
 	switch t {
-	case reflect.TypeFor[config.Duration]():
+	case reflect.TypeFor[config.Duration](), reflect.TypeFor[config.Delay]():
 		return text(`^([0-9]+d)?([0-9.]+(ns|us|µs|ms|s|m|h))*$`)
 	case reflect.TypeFor[config.Size](), reflect.TypeFor[config.Count]():
 		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{
 			{Type: "integer", Minimum: "0"}, text(`^[0-9]+ ?([kKmMgG]([iI][bB])?|[bB])?$`),
 		}}
-	case reflect.TypeFor[config.LogOutput]():
+	case reflect.TypeFor[config.LogOutput](), reflect.TypeFor[config.StateURL](),
+		reflect.TypeFor[config.Secret]():
 		return &jsonschema.Schema{Type: "string"}
+	case reflect.TypeFor[config.StatusRange]():
+		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{
+			{Type: "integer", Minimum: "100", Maximum: "599"},
+			text(`^[1-5]([0-9]{2}|xx|XX|[0-9]{2}-[1-5][0-9]{2})$`),
+		}}
 	case reflect.TypeFor[config.Networks]():
 		return list
 	case reflect.TypeFor[config.Pins]():
@@ -117,7 +124,12 @@ func refine(t *testing.T, p *jsonschema.Schema, k key) {
 		p = p.Items
 	}
 	enum := &jsonschema.Schema{}
+	forms := []*jsonschema.Schema{enum, {Type: "string", Pattern: hasVariable}}
 	for word := range strings.SplitSeq(words, ",") {
+		if prefix, named := strings.CutSuffix(word, "NAME"); named {
+			forms = append(forms, &jsonschema.Schema{Type: "string", Pattern: "^" + prefix + "."})
+			continue
+		}
 		n, err := strconv.Atoi(word)
 		if err == nil && (p.Type == "integer" || tag.Get("is") == "word") {
 			enum.Enum = append(enum.Enum, n)
@@ -130,7 +142,7 @@ func refine(t *testing.T, p *jsonschema.Schema, k key) {
 		p.Enum = enum.Enum
 		return
 	}
-	p.AnyOf = []*jsonschema.Schema{enum, {Type: "string", Pattern: hasVariable}}
+	p.AnyOf = forms
 	p.Type = ""
 }
 
@@ -155,6 +167,17 @@ func orString(s *jsonschema.Schema, only ...any) {
 	*s = jsonschema.Schema{
 		Description: s.Description,
 		OneOf:       []*jsonschema.Schema{{Type: "string", Enum: only}, &inner},
+	}
+}
+
+// orStatuses allows the list of status codes in place of the table.
+func orStatuses(s *jsonschema.Schema) {
+	status, _ := s.Properties.Get("status")
+	inner := *s
+	inner.Description = ""
+	*s = jsonschema.Schema{
+		Description: s.Description,
+		OneOf:       []*jsonschema.Schema{{Type: "array", Items: status.Items}, &inner},
 	}
 }
 

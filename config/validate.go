@@ -24,6 +24,7 @@ func (v *validator) config() {
 	v.limits()
 	v.headers()
 	v.errorPages(v.cfg.ErrorPages, v.root.key("error_pages"))
+	v.rateLimits()
 	v.backends()
 	v.routes()
 }

@@ -28,6 +28,9 @@ func (v *validator) backends() {
 		v.inherit(&b.Timeouts)
 		v.servers(b, p)
 		v.backendTLS(b, p.key("tls"))
+		if b.Check != nil {
+			v.check(b.Check)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/url"
 	"path"
+	"reflect"
 	"strings"
 )
 
@@ -17,7 +18,7 @@ func (v *validator) servers(b *Backend, p place) {
 		v.missingf(p, `servers = ["http://10.0.0.1:8080"]`, "has no servers")
 	}
 	for i, text := range b.ServerURLs {
-		s := Server{URL: text, Weight: 1}
+		s := newServer(text)
 		v.serverURL(&s, short.item(i))
 		b.Servers = append(b.Servers, s)
 	}
@@ -45,6 +46,13 @@ func (v *validator) servers(b *Backend, p place) {
 	if len(b.Servers) > 0 && weights == 0 {
 		v.warnf(p, "every server has weight 0, so none gets requests")
 	}
+}
+
+// newServer returns a server with defaults.
+func newServer(url string) Server {
+	s := Server{URL: url}
+	setDefaults(reflect.ValueOf(&s).Elem())
+	return s
 }
 
 // server checks one [[backends.NAME.server]] and returns the place of its URL.

@@ -11,6 +11,9 @@ import (
 // zero or negative in a file; the zero value means that the key was not given.
 type Duration time.Duration
 
+// Delay is a span of time like Duration that may be zero: "0s".
+type Delay time.Duration
+
 // Size is a number of bytes, written 32768, "32k", "32KiB" or "1MiB".
 type Size int64
 
@@ -34,16 +37,39 @@ func (e *valueError) Error() string {
 // UnmarshalText reads "20s", "1h30m" or "7d". Zero and less are errors, because
 // nothing in Doorward waits forever and nothing needs no time at all.
 func (d *Duration) UnmarshalText(text []byte) error {
-	s := string(text)
+	parsed, err := parseSpan(string(text))
+	if err == nil && parsed <= 0 {
+		return &valueError{what: "is not above zero"}
+	}
+	if err == nil {
+		*d = Duration(parsed)
+	}
+	return err
+}
+
+// UnmarshalText reads "0s", "20s", "1h30m" or "7d".
+func (d *Delay) UnmarshalText(text []byte) error {
+	parsed, err := parseSpan(string(text))
+	if err == nil && parsed < 0 {
+		return &valueError{what: "is below zero"}
+	}
+	if err == nil {
+		*d = Delay(parsed)
+	}
+	return err
+}
+
+// parseSpan reads a span of time; one with a sign is never above zero.
+func parseSpan(s string) (time.Duration, error) {
 	if _, err := strconv.Atoi(s); err == nil {
-		return &valueError{"has no unit", `write "` + s + `s" for seconds`}
+		return 0, &valueError{"has no unit", `write "` + s + `s" for seconds`}
 	}
 	var days time.Duration
 	rest := s
 	if before, after, found := strings.Cut(s, "d"); found {
 		n, err := strconv.ParseUint(before, 10, 16)
 		if err != nil {
-			return &valueError{what: "is not a duration", hint: `write "30s", "5m" or "1h30m"`}
+			return 0, &valueError{what: "is not a duration", hint: `write "30s", "5m" or "1h30m"`}
 		}
 		days, rest = time.Duration(n)*24*time.Hour, after
 	}
@@ -51,17 +77,16 @@ func (d *Duration) UnmarshalText(text []byte) error {
 	if rest != "" || days == 0 {
 		var err error
 		if parsed, err = time.ParseDuration(rest); err != nil {
-			return &valueError{what: "is not a duration", hint: `write "30s", "5m" or "1h30m"`}
+			return 0, &valueError{what: "is not a duration", hint: `write "30s", "5m" or "1h30m"`}
 		}
 	}
-	if parsed < 0 || parsed+days == 0 {
-		return &valueError{what: "is not above zero"}
+	if parsed < 0 {
+		return parsed, nil
 	}
 	if parsed > math.MaxInt64-days {
-		return &valueError{what: "is longer than 290 years"}
+		return 0, &valueError{what: "is longer than 290 years"}
 	}
-	*d = Duration(parsed + days)
-	return nil
+	return parsed + days, nil
 }
 
 // String returns the duration as a file would have it: "1h30m", not "1h30m0s".
@@ -78,6 +103,12 @@ func (d Duration) String() string {
 
 // MarshalText returns String.
 func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+// String returns the delay as a file would have it.
+func (d Delay) String() string { return Duration(d).String() }
+
+// MarshalText returns String.
+func (d Delay) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
 
 // UnmarshalText reads bytes ("32768") or powers of 1024 ("32k", "32KiB", "1MiB").
 func (s *Size) UnmarshalText(text []byte) error {
