@@ -43,8 +43,9 @@ type Check struct {
 	Rise int `toml:"rise" default:"2" min:"1" max:"1000"`
 	// Bad answers in a row after which a server that is up is down.
 	Fall int `toml:"fall" default:"3" min:"1" max:"1000"`
-	// How a server begins: up until the first check says otherwise (none), up or
-	// down until one check does (up, down), or until fall or rise checks do.
+	// How a server begins: up, until one check fails (none, up) or fall of them do
+	// (fully-up); or down, until one check passes (down) or rise of them do
+	// (fully-down).
 	Initial string `toml:"initial" default:"none" enum:"none,up,down,fully-up,fully-down"`
 	// Percent by which intervals vary, so that checks do not fall together.
 	Jitter int `toml:"jitter" default:"5" min:"0" max:"50"`

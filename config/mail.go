@@ -4,8 +4,8 @@ package config
 type Mail struct {
 	// The mail server.
 	Host string `toml:"host"`
-	// Its port: 587, or 465 with security = "tls".
-	Port int `toml:"port" default:"587" min:"1" max:"65535"`
+	// Its port: 587, with security = "tls" 465, with "none" 25.
+	Port int `toml:"port" default:"587" min:"1" max:"65535" shows:"as security wants"`
 	// Who Doorward is to the mail server. Empty: it is not asked.
 	Username string `toml:"username"`
 	// The password of username.
@@ -13,6 +13,8 @@ type Mail struct {
 	// How the connection is secured: TLS is asked for and demanded (starttls), begins
 	// at once (tls), or there is none.
 	Security string `toml:"security" default:"starttls" enum:"starttls,tls,none"`
+	// PEM file with the CAs to trust in place of the system's.
+	CAFile string `toml:"ca_file" is:"path"`
 	// The sender: "doorward@example.com" or "Doorward <doorward@example.com>".
 	From string `toml:"from"`
 	// For one mail, from the connection to the end.

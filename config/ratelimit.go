@@ -10,11 +10,11 @@ type RateLimit struct {
 	// who is signed in (by address until somebody is).
 	By string `toml:"by" default:"client" enum:"client,route,user"`
 	// Requests in any span of the length per. 0: no such limit.
-	Requests Count `toml:"requests" default:"0"`
+	Requests Count `toml:"requests" default:"0" min:"0" max:"1000000000"`
 	// The span in which requests are counted.
 	Per Duration `toml:"per"`
 	// Requests at a time. 0: no such limit.
-	Concurrent Count `toml:"concurrent" default:"0"`
+	Concurrent Count `toml:"concurrent" default:"0" min:"0" max:"1000000000"`
 	// What becomes of more: 429 with Retry-After at once, or they wait.
 	Over string `toml:"over" default:"reject" enum:"reject,queue"`
 	// The longest wait with over = "queue". Then 429.

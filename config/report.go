@@ -44,8 +44,11 @@ func (r *report) missingf(p place, hint, format string, args ...any) {
 	}
 }
 
-// warnf records a warning about the value at p.
+// warnf records a warning about the value at p, unless it has an error anyway.
 func (r *report) warnf(p place, format string, args ...any) {
+	if r.failed[p.path] {
+		return
+	}
 	r.add(p.position(), Diagnostic{
 		Key: p.path, Message: fmt.Sprintf(format, args...), Severity: Warning,
 	})

@@ -191,7 +191,7 @@ redirect = "/x"
 [[route]]
 backend = "web"
 [backends.web]
-servers = ["http://10.0.0.1", "http://10.0.0.1/", "unix:///run/x.sock", "https://[::1]"]
+servers = ["http://10.0.0.1", "http://10.0.0.1/", "unix:///run/x.sock", "https://[::2]"]
 `)
 	var got []string
 	for _, r := range cfg.Routes[:6] {
@@ -205,7 +205,7 @@ servers = ["http://10.0.0.1", "http://10.0.0.1/", "unix:///run/x.sock", "https:/
 	for _, s := range cfg.Backends["web"].Servers {
 		got = append(got, s.Name)
 	}
-	want = []string{"10.0.0.1:80", "10.0.0.1:80#2", "/run/x.sock", "[::1]:443"}
+	want = []string{"10.0.0.1:80", "10.0.0.1:80#2", "/run/x.sock", "[::2]:443"}
 	if !slices.Equal(got, want) {
 		t.Errorf("servers are named %q, want %q", got, want)
 	}

@@ -1,6 +1,9 @@
 package config
 
-import "strings"
+import (
+	"errors"
+	"strings"
+)
 
 // Stats says where the statistics are shown, and to whom.
 type Stats struct {
@@ -43,7 +46,7 @@ func (u *StateURL) UnmarshalText(text []byte) error {
 	scheme, rest, isURL := strings.Cut(s, ":")
 	switch scheme {
 	case "redis", "rediss", "redis+sentinel", "redis+cluster":
-		return &valueError{what: "is not available in this version of Doorward"}
+		return &valueError{what: "this kind of store is not available in this version of Doorward"}
 	case "file":
 		if after, ok := strings.CutPrefix(rest, "//"); ok {
 			rest = after
@@ -64,8 +67,14 @@ func (u *StateURL) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// decode does not show the value in its messages: URLs of stores have passwords.
 func (u *StateURL) decode(d *decoder, p place) bool {
-	if !d.want(p, stringKind) || !d.text(u, p) {
+	if !d.want(p, stringKind) {
+		return false
+	}
+	var bad *valueError
+	if errors.As(u.UnmarshalText([]byte(p.node.text)), &bad) {
+		d.errorf(p, bad.hint, "%s", bad.what)
 		return false
 	}
 	*u = StateURL(fileScheme + absolute(d.dir, u.Folder()))

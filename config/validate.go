@@ -15,6 +15,8 @@ type validator struct {
 	*report
 	cfg  *Config
 	root place
+	// listeners are the addresses that Doorward itself is at.
+	listeners []listener
 }
 
 func (v *validator) config() {
@@ -24,6 +26,9 @@ func (v *validator) config() {
 	v.limits()
 	v.headers()
 	v.errorPages(v.cfg.ErrorPages, v.root.key("error_pages"))
+	v.stats()
+	v.mail()
+	v.alerts()
 	v.rateLimits()
 	v.backends()
 	v.routes()

@@ -28,8 +28,9 @@ func (v *validator) backends() {
 		v.inherit(&b.Timeouts)
 		v.servers(b, p)
 		v.backendTLS(b, p.key("tls"))
+		v.balance(b, p)
 		if b.Check != nil {
-			v.check(b.Check)
+			v.check(b, p)
 		}
 	}
 }

@@ -4,12 +4,12 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
+	"strings"
 )
 
 func (v *validator) listen() {
 	l := &v.cfg.Listen
 	p := v.root.key("listen")
-	var seen []listener
 	for _, list := range []struct {
 		key       string
 		addresses []string
@@ -18,7 +18,7 @@ func (v *validator) listen() {
 			at := p.key(list.key).item(i)
 			host, port, ok := v.address(address, at)
 			if ok {
-				seen = v.listener(seen, listener{at, host, port})
+				v.listeners = v.listener(v.listeners, listener{at, host, port})
 			}
 		}
 	}
@@ -47,7 +47,11 @@ type listener struct {
 func (v *validator) listener(seen []listener, l listener) []listener {
 	for _, s := range seen {
 		if l.port == s.port && l.port != "0" && overlap(l.host, s.host) {
-			v.errorf(l.at, "", "%s overlaps %s, %s", l.at.shown(), s.at.path, s.at.shown())
+			other := strconv.Quote(s.host+":"+s.port) + " by default"
+			if s.at.given {
+				other = s.at.shown()
+			}
+			v.errorf(l.at, "", "%s overlaps %s, %s", l.at.shown(), s.at.path, other)
 			return seen
 		}
 	}
@@ -71,6 +75,28 @@ func overlap(a, b string) bool {
 		return ipA.Is4()
 	}
 	return ipA.IsValid() && ipA == ipB
+}
+
+// answers reports whether a server's address, "host:port", leads to the listener.
+func (l listener) answers(address string) bool {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil || strings.TrimLeft(port, "0") != l.port {
+		return false
+	}
+	own, errOwn := netip.ParseAddr(l.host)
+	ip, errIP := netip.ParseAddr(host)
+	own, ip = own.Unmap(), ip.Unmap()
+	// Whoever connects to no address in particular gets to this machine.
+	here := isLoopback(host) || errIP == nil && ip.IsUnspecified()
+	switch {
+	case l.host == "" || errOwn == nil && own.IsUnspecified():
+		return here
+	case errOwn != nil || errIP != nil:
+		return here && isLoopback(l.host) || strings.EqualFold(host, l.host)
+	case ip.IsUnspecified():
+		return own.IsLoopback()
+	}
+	return ip == own
 }
 
 // address checks the address of a listener: a port, with a host or without.

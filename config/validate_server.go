@@ -29,11 +29,13 @@ func (v *validator) servers(b *Backend, p place) {
 		if !short.given {
 			at = long.item(i)
 			key = v.server(s, at, names)
+			v.serverKeys(b, s, at)
 		}
 		if first, twice := urls[s.URL]; twice && s.URL != "" {
 			v.warnf(key, "the same server as %s", first.path)
 		}
 		urls[s.URL] = at
+		v.ownAddress(s, key)
 	}
 	weights := 0
 	for i := range b.Servers {
@@ -75,6 +77,24 @@ func (v *validator) server(s *Server, p place, names map[string]place) place {
 	}
 	v.serverURL(s, at)
 	return at
+}
+
+// serverKeys checks the keys of a server that need others beside them.
+func (v *validator) serverKeys(b *Backend, s *Server, p place) {
+	at := p.key("check_address")
+	switch {
+	case s.CheckAddress == "":
+	case b.Check == nil:
+		v.warnf(at, "the backend has no check")
+	case !s.Check:
+		v.errorf(at, "", "has no effect with check = false")
+	}
+	if err := hostPort(s.CheckAddress); s.CheckAddress != "" && err != nil {
+		v.errorf(at, `write "10.0.0.1:8080"`, "%s %v", at.shown(), err)
+	}
+	if s.QueueLimit > 0 && s.MaxConnections == 0 {
+		v.warnf(p.key("queue_limit"), "without max_connections no request waits for this server")
+	}
 }
 
 // serverURL reads the address out of a URL. A URL with a password in it is not
