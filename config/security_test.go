@@ -40,17 +40,23 @@ func TestSecurity(t *testing.T) {
 		head + "[" + strings.Repeat("a.", 100000) + "a]\n": "nest deeper",
 	}))
 	t.Run("SSRF-08_missing_secrets_refuse_the_start", refused(map[string]string{
-		server(`"${NONE}"`):            "NONE is not set",
-		server(`"${EMPTY}"`):           "EMPTY is empty",
-		server(`"${file:none}"`):       "cannot be read",
-		server(`"${file:/dev/null}"`):  "is not a regular file",
-		server(`"http://a", "${NONE"`): "no closing brace",
+		server(`"${NONE}"`):                       "NONE is not set",
+		server(`"${EMPTY}"`):                      "EMPTY is empty",
+		server(`"${file:none}"`):                  "cannot be read",
+		server(`"${file:/dev/null}"`):             "is not a regular file",
+		server(`"http://a", "${NONE"`):            "no closing brace",
+		statsPage("users = { ops = '${NONE}' }"):  "NONE is not set",
+		statsPage("users = { ops = '${EMPTY}' }"): "EMPTY is empty",
+		statsPage("users = { ops = '' }"):         "password is empty",
 	}))
 	t.Run("DOS-12_regular_expressions_are_bounded", refused(map[string]string{
 		head + "[[route]]\nredirect = \"/\"\npaths = [\"~" + strings.Repeat("a", 1025) + "\"]\n": "1KiB",
 		head + "[[route]]\nredirect = \"/\"\nhosts = [\"~(a{1000}){1000}\"]\n":                   "repeat",
 		head + "[[route]]\nredirect = \"/\"\nhosts = [\"~a{1001}\"]\n":                           "repeat",
 		head + "[[route]]\nredirect = \"/\"\nhosts = [\"~(a)\\\\1\"]\n":                          "escape",
+		expecting("body_regex = '" + strings.Repeat("a", 1025) + "'"):                            "1KiB",
+		expecting("status_regex = '(a{1000}){1000}'"):                                            "repeat",
+		expecting("header = { X-A = '~" + strings.Repeat("a", 1025) + "' }"):                     "1KiB",
 	}))
 	t.Run("DOS-12_a_nested_repetition_is_linear_and_allowed", func(t *testing.T) {
 		mustLoad(t, head+"[[route]]\nredirect = \"/\"\npaths = [\"~/(a+)+$\"]\n")
@@ -58,6 +64,11 @@ func TestSecurity(t *testing.T) {
 	t.Run("FS-01_permissions_of_the_file", permissions)
 	t.Run("CRASH-09_odd_server_addresses", oddServers)
 	t.Run("LOG-03_values_are_never_shown", valuesAreNeverShown)
+	t.Run("LOG-03_credentials_in_the_file_are_never_shown", credentialsAreNeverShown)
+	t.Run("ADM-01_nothing_is_shown_by_default", nothingIsShownByDefault)
+	t.Run("ADM-10_no_server_is_doorward_itself", noServerIsDoorward)
+	t.Run("BE-08_cookies_cannot_inject", cookiesCannotInject)
+	t.Run("BE-09_checks_cannot_inject", checksCannotInject)
 }
 
 // refused checks that each text is an error with some words in it.
@@ -113,6 +124,8 @@ func boundedFiles(t *testing.T) {
 func permissions(t *testing.T) {
 	const credential = "[headers.request]\nset = { Authorization = 'Bearer " + secret + "' }\n"
 	const variable = "[headers.request]\nset = { Authorization = 'Bearer ${SECRET}' }\n"
+	const readable = "holds a credential, and every user of this machine may read the file " +
+		`(chmod o-r, or take it from "${NAME}" or "${file:...}")`
 	for _, c := range []struct {
 		text string
 		mode os.FileMode
@@ -120,10 +133,14 @@ func permissions(t *testing.T) {
 	}{
 		{credential, 0o600, ""},
 		{credential, 0o640, ""},
-		{credential, 0o644, "a.toml:4:25: warning: headers.request.set.Authorization: holds a " +
-			"credential, and every user of this machine may read the file (chmod o-r, or take it " +
-			`from "${NAME}" or "${file:...}")`},
+		{credential, 0o644, "a.toml:4:25: warning: headers.request.set.Authorization: " + readable},
 		{variable, 0o644, ""},
+		{"[mail]\nhost = 'localhost'\nfrom = 'a@b.c'\nusername = 'a'\npassword = '" + secret + "'\n",
+			0o644, "a.toml:7:12: warning: mail.password: " + readable},
+		{"[stats]\nhost = 'a'\nusers.ops = '" + secret + "'\n", 0o644,
+			"a.toml:5:13: warning: stats.users.ops: " + readable},
+		{"[alerts]\nwebhook = 'https://a/" + secret + "'\n", 0o644,
+			"a.toml:4:11: warning: alerts.webhook: " + readable},
 		{"", 0o644, ""},
 		{"", 0o602, "a.toml: warning: every user of this machine may change this file (chmod o-w)"},
 	} {
