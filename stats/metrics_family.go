@@ -111,8 +111,7 @@ func (f *family[R]) traffic(of func(*R) *tally.Totals) {
 		"Requests that were finished, by class of status.", "code")
 	m.send = func(ch chan<- prometheus.Metric, row *R, labels []string) {
 		for class, n := range of(row).Classes {
-			code := []string{"none", "1xx", "2xx", "3xx", "4xx", "5xx"}[class]
-			all := append(labels[:len(labels):len(labels)], code)
+			all := append(labels[:len(labels):len(labels)], codeClass(class))
 			ch <- prometheus.MustNewConstMetric(m.desc, prometheus.CounterValue, float64(n), all...)
 		}
 	}
@@ -121,6 +120,11 @@ func (f *family[R]) traffic(of func(*R) *tally.Totals) {
 		func(row *R) float64 { return float64(of(row).BytesIn) })
 	f.counter("sent_bytes_total", "Bytes that clients got in answers, heads included.",
 		func(row *R) float64 { return float64(of(row).BytesOut) })
+}
+
+// codeClass names a class of statuses; 0 is no status at all.
+func codeClass(class int) string {
+	return [...]string{"none", "1xx", "2xx", "3xx", "4xx", "5xx"}[class]
 }
 
 // event adds a counter of an event.
