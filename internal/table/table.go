@@ -152,12 +152,9 @@ func (t *Table[V]) Update(
 	i := s.live(h, &k, r)
 	fresh := i == 0
 	if fresh {
-		s.counters.Missed++
 		if i = s.insert(h, k, r); i == 0 {
 			return Ref{}, false
 		}
-	} else {
-		s.counters.Found++
 	}
 	e := s.slot(i)
 	s.settle(i, change(&e.value, fresh), r)
@@ -230,8 +227,8 @@ func (t *Table[V]) Size() int { return t.options.Size }
 
 // Counters are sums since the table was first made.
 type Counters struct {
-	Found, Missed int64 // uses of a key that had an entry, and that had none
-	Stored        int64 // values written
+	Found, Missed int64 // answers of Get
+	Stored        int64 // values written by Put and Update
 	Evicted       int64 // entries that had to make room
 	Expired       int64 // entries that were unused for too long
 	Refused       int64 // new keys that found no room
