@@ -9,7 +9,7 @@ type Backend struct {
 	Description string `toml:"description"`
 	// How requests are shared out: in turn, to whom has the fewest, to the better of
 	// two at random, to the first with room, or by a hash of the client's address, of
-	// path and query, of a field, or of who is signed in.
+	// the path, of a field, or of who is signed in.
 	Balance Selector `toml:"balance" default:"roundrobin" enum:"roundrobin,leastconn,random,first,source,uri,header:NAME,user"`
 	// Requests that may wait for a server; more get 503 at once. 0: no limit.
 	QueueLimit Count `toml:"queue_limit" default:"10k"`

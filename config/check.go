@@ -80,6 +80,7 @@ type Expect struct {
 
 // StatusRange is a range of status codes, both ends included.
 type StatusRange struct {
+	// From and To are 100 to 599, and From is never above To.
 	From, To int
 }
 
