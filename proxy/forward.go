@@ -133,7 +133,7 @@ func (x *exchange) changeServer() bool {
 	failed := x.server
 	x.release()
 	x.queuedAt = 0
-	s, err := x.backend.Claim(failed, x.e.cutting)
+	s, err := x.backend.Claim(backend.Wish{Avoid: failed, Gone: x.e.cutting})
 	if err != nil {
 		return false
 	}
@@ -182,11 +182,11 @@ func (x *exchange) claim() failure {
 	}
 	x.rec.BackendQueue = x.backend.Waiting()
 	var err error
+	w := backend.Wish{Gone: x.e.cutting}
 	if p := x.c.pinned; p != nil && p.backend == x.backend {
-		x.server, err = x.backend.ClaimServer(p.server, x.e.cutting)
-	} else {
-		x.server, err = x.backend.Claim(nil, x.e.cutting)
+		w.Prefer, w.Only = p.server, true
 	}
+	x.server, err = x.backend.Claim(w)
 	switch err {
 	case nil:
 		return failure{}

@@ -15,14 +15,21 @@
 //
 // A request takes these steps:
 //
-//	s, err := b.Claim(nil, gone)  // one place on one server, perhaps after a wait
+//	s, err := b.Claim(wish)       // one place on one server, perhaps after a wait
 //	c, err := s.Connect(false)    // the connection used last, or a new one
 //	...                           // request and answer, by package proxy
 //	s.Keep(c)                     // or c.Close()
 //	s.Release()                   // exactly once for each claim
 //
 // A retry on the same server keeps its claim. One that moves on releases it and
-// claims again, with the server to avoid.
+// claims again, with the server to avoid in its [Wish].
+//
+// Who takes requests is a [Server]'s state: what its checks found (SetUp), what
+// people decided (SetAdmin, SetWeight), and slow start. All of it may change at any
+// time, and every generation of the backend sees it at its next claim: the usable
+// servers and what the algorithm knows of them are a rotation, which is made anew
+// when something has changed. Requests that wait are given places, sent to other
+// servers or told that there is none, at once.
 //
 // What travels over a connection, and what is retried, is package proxy's; which
 // servers are well is package health's.
@@ -32,13 +39,16 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"go.uber.org/zap"
+
+	"doorward/internal/tally"
 )
 
 const (
-	defaultMaxIdle  = 512
-	defaultMaxQueue = 10_000
+	defaultMaxIdle    = 512
+	defaultQueueLimit = 10_000
 )
 
 // Backend is a named set of servers and how to balance over them. All methods
@@ -46,13 +56,16 @@ const (
 type Backend struct {
 	options Options
 	servers []*Server
+	// index is the place in servers, byName the server of that name.
+	index  map[*Server]int
+	byName map[string]*Server
 	// wanted are the settings of each server, live from Start on.
 	wanted []settings
-	// usable is how many servers have a share of the requests.
-	usable  int
-	balance balancer
-	queue   *queue
-	log     *zap.Logger
+	group  *group
+	log    *zap.Logger
+	// rotation may be stale, see current. Previous is where the first one goes on.
+	rotation atomic.Pointer[rotation]
+	previous *Backend
 }
 
 // New makes a backend. It loads the files that the TLS options name and checks
@@ -62,25 +75,22 @@ type Backend struct {
 func New(o Options, previous *Backend) (*Backend, error) {
 	o.Timeouts = o.Timeouts.orDefaults()
 	o.MaxIdle = cmp.Or(o.MaxIdle, defaultMaxIdle)
-	o.MaxQueue = cmp.Or(o.MaxQueue, defaultMaxQueue)
-	b := &Backend{options: o, log: o.Log}
+	o.QueueLimit = cmp.Or(o.QueueLimit, defaultQueueLimit)
+	b := &Backend{options: o, log: o.Log, previous: previous}
 	if b.log == nil {
 		b.log = zap.NewNop()
 	}
 	b.log = b.log.With(zap.String("backend", o.Name))
 	known := map[string]*Server{}
 	if previous != nil {
-		b.queue = previous.queue
-		for _, s := range previous.servers {
-			known[s.name] = s
-		}
+		b.group, known = previous.group, previous.byName
 	} else {
-		b.queue = &queue{}
+		b.group = newGroup()
 	}
 	if err := b.addServers(known); err != nil {
 		return nil, fmt.Errorf("backend %s: %w", o.Name, err)
 	}
-	b.balance = newRoundRobin(b.servers, b.wanted, previous)
+	b.rotation.Store(&rotation{})
 	return b, nil
 }
 
@@ -90,7 +100,8 @@ func (b *Backend) addServers(known map[string]*Server) error {
 	if err != nil {
 		return err
 	}
-	seen := map[string]bool{}
+	b.index, b.byName = map[*Server]int{}, map[string]*Server{}
+	var fresh []*Server
 	var errs []error
 	for _, o := range b.options.Servers {
 		s, err := b.newServer(o, material)
@@ -98,23 +109,22 @@ func (b *Backend) addServers(known map[string]*Server) error {
 			errs = append(errs, err)
 			continue
 		}
-		if seen[s.name] {
+		if b.byName[s.name] != nil {
 			errs = append(errs, fmt.Errorf("two servers with the name %s", s.name))
 		}
-		seen[s.name] = true
+		live := b.settings(&o)
 		if old := known[s.name]; old != nil && old.identity == s.identity {
 			s = old
+		} else {
+			s.takeOver(old, &live)
+			fresh = append(fresh, s)
 		}
+		b.index[s], b.byName[s.name] = len(b.servers), s
 		b.servers = append(b.servers, s)
-		b.wanted = append(b.wanted, settings{
-			timeouts: b.options.Timeouts,
-			maxIdle:  b.options.MaxIdle,
-			weight:   o.Weight,
-			limit:    int64(o.MaxConnections),
-		})
-		if o.Weight > 0 {
-			b.usable++
-		}
+		b.wanted = append(b.wanted, live)
+	}
+	for i, p := range newPlaces(len(fresh)) {
+		fresh[i].places = p
 	}
 	return errors.Join(errs...)
 }
@@ -126,15 +136,15 @@ func (b *Backend) Start() {
 	unverified := false
 	for i, s := range b.servers {
 		s.apply(&b.wanted[i])
+		s.named.configure(b.wanted[i].weight)
 		fresh := s.start()
 		unverified = unverified || fresh && s.unverified()
 	}
 	if unverified {
 		b.log.Warn("certificates of servers are not verified (tls.verify = false, no pin_sha256)")
 	}
-	for _, s := range b.servers {
-		b.queue.offer(s)
-	}
+	b.group.changed(b.servers...)
+	b.current() // lets go of the previous backend
 }
 
 // Retire ends what next does not go on with: no new connections are pooled, idle
@@ -149,12 +159,8 @@ func (b *Backend) Retire(next *Backend) {
 }
 
 func (b *Backend) has(s *Server) bool {
-	for _, have := range b.servers {
-		if have == s {
-			return true
-		}
-	}
-	return false
+	_, ok := b.index[s]
+	return ok
 }
 
 // Name is the backend's name.
@@ -182,8 +188,14 @@ func (b *Backend) KeepAlive() bool { return b.options.KeepAlive }
 // included. The slice is not to be changed.
 func (b *Backend) Servers() []*Server { return b.servers }
 
+// Server is the member of that name, nil if there is none.
+func (b *Backend) Server(name string) *Server { return b.byName[name] }
+
 // Waiting is how many requests wait for a place.
-func (b *Backend) Waiting() int64 { return b.queue.waiting.Load() }
+func (b *Backend) Waiting() int64 { return b.group.queue.waiting.Load() }
+
+// QueueMax is the most that waited at one time.
+func (b *Backend) QueueMax() int64 { return b.group.queue.most.Load() }
 
 // Active is how many places are taken on all servers.
 func (b *Backend) Active() int64 {
@@ -191,5 +203,13 @@ func (b *Backend) Active() int64 {
 	for _, s := range b.servers {
 		sum += s.Active()
 	}
+	raise(&b.group.activeMost, sum)
 	return sum
 }
+
+// ActiveMax is the highest number that Active has given: claims do not pay for a
+// counter that they would all write to.
+func (b *Backend) ActiveMax() int64 { return b.group.activeMost.Load() }
+
+// Tally counts the backend's requests; it lives as long as the backend's name.
+func (b *Backend) Tally() *tally.Tally { return b.group.tally }

@@ -9,7 +9,7 @@ import (
 
 // round is what every request does on the way to a server and back.
 func round(b *backend.Backend) error {
-	s, err := b.Claim(nil, nil)
+	s, err := b.Claim(backend.Wish{})
 	if err != nil {
 		return err
 	}
@@ -82,7 +82,7 @@ func BenchmarkClaim(b *testing.B) {
 		b.Run(fmt.Sprintf("servers=%d", n), func(b *testing.B) {
 			back := started(b, at(nowhere(n)...))
 			for b.Loop() {
-				s, err := back.Claim(nil, nil)
+				s, err := back.Claim(backend.Wish{})
 				if err != nil {
 					b.Fatal(err)
 				}

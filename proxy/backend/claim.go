@@ -1,63 +1,98 @@
 package backend
 
+// Wish says what a request asks for when it claims a place. The zero value takes
+// any server and waits for as long as it may.
+type Wish struct {
+	// Avoid is the server that a former try failed on. It is not chosen unless it
+	// is the only one.
+	Avoid *Server
+	// Prefer is a server of this backend that the request belongs to. Its place is
+	// waited for, until it goes down or into maintenance; any other does then, and
+	// when as many requests wait for it as its own QueueLimit allows.
+	Prefer *Server
+	// Only wants nothing but Prefer, whatever becomes of that server: for requests
+	// on a connection that is open already.
+	Only bool
+	// Hash is the key for consistent hashes, made of what HashOn says, in the same
+	// way in every process.
+	Hash uint64
+	// Gone ends the wait when it is closed; nil is never.
+	Gone <-chan struct{}
+}
+
 // Claim chooses a server and takes one place on it. While every server that may
 // be chosen is at its MaxConnections it waits in the queue, first come first
-// served, for at most Timeouts.Queue and only until gone is closed (nil is
-// never). Avoid, the server a former try of the request failed on, is not
-// chosen unless it is the only one; it may be nil.
+// served, for at most Timeouts.Queue.
 //
-// Errors are ErrNoServer, ErrQueueFull, ErrQueueTimeout and ErrGone.
-func (b *Backend) Claim(avoid *Server, gone <-chan struct{}) (*Server, error) {
-	if b.usable <= 1 {
-		avoid = nil
+// Errors are ErrNoServer, ErrMaintenance, ErrQueueFull, ErrQueueTimeout and
+// ErrGone. The first two come at once, to those who wait already too.
+func (b *Backend) Claim(w Wish) (*Server, error) {
+	q := &b.group.queue
+	if w.Prefer != nil {
+		switch s := w.Prefer; {
+		case !w.belongs():
+			w.Prefer = nil
+		case s.takeFirst():
+			return s, nil
+		case w.Only || s.mayQueue():
+			return q.claim(b, w)
+		}
 	}
+	r := b.current()
 	// Whoever waits comes first, so a free place is only taken when nobody does.
-	if b.queue.waiting.Load() == 0 {
-		if s := b.balance.pick(avoid); s != nil {
+	if q.general.Load() == 0 {
+		if s, taken := r.pick(w.Avoid, w.Hash); taken {
 			return s, nil
 		}
 	}
-	if b.usable == 0 {
-		return nil, ErrNoServer
+	if r.err != nil {
+		return nil, r.err
 	}
-	return b.queue.claim(b, waiter{backend: b, avoid: avoid}, gone)
+	return q.claim(b, w)
 }
 
-// ClaimServer takes one place on a given server of the backend, waiting for it as
-// Claim does: for requests that belong to one server. A server that has no share
-// of the requests still has places.
-func (b *Backend) ClaimServer(s *Server, gone <-chan struct{}) (*Server, error) {
-	if b.queue.waiting.Load() == 0 && s.take() {
-		return s, nil
-	}
-	return b.queue.claim(b, waiter{backend: b, only: s}, gone)
+// belongs tells whether the request still belongs to the server that it prefers.
+func (w *Wish) belongs() bool {
+	return w.Only || w.Prefer.KeepsClients() && w.Prefer != w.Avoid
 }
 
 // Release gives a claimed place back, to the first in the queue that wants it.
 // It is called exactly once for each claim.
 func (s *Server) Release() {
+	q := &s.group.queue
 	// The place is handed on before it can be seen as free: otherwise a request
 	// that has just arrived could be faster than the one that was woken.
-	if s.queue.waiting.Load() > 0 && s.queue.handOver(s) {
+	if q.wanted(s) && q.handOver(s) {
 		return
 	}
-	s.active.Add(-1)
+	s.places.active.Add(-1)
 	// Whoever began to wait between the two lines above saw no free place.
-	if s.queue.waiting.Load() > 0 {
-		s.queue.offer(s)
+	if q.wanted(s) {
+		q.offer(s)
 	}
 }
 
+// takeFirst takes a place if there is one and nobody waits for it.
+func (s *Server) takeFirst() bool { return s.queued.Load() == 0 && s.take() }
+
 // take takes a place if there is one.
 func (s *Server) take() bool {
+	p := s.places
 	for {
-		n, limit := s.active.Load(), s.limit.Load()
+		n, limit := p.active.Load(), s.limit.Load()
 		if limit > 0 && n >= limit {
 			return false
 		}
-		if s.active.CompareAndSwap(n, n+1) {
-			s.claims.Add(1)
+		if p.active.CompareAndSwap(n, n+1) {
+			p.claims.Add(1)
+			raise(&s.most, n+1)
 			return true
 		}
 	}
+}
+
+// mayQueue tells whether one more may wait for this very server.
+func (s *Server) mayQueue() bool {
+	limit := s.live.Load().queueLimit
+	return limit == 0 || s.queued.Load() < limit
 }

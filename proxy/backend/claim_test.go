@@ -14,7 +14,7 @@ import (
 // claimed takes a place that has to be free.
 func claimed(t testing.TB, b *backend.Backend, avoid *backend.Server) *backend.Server {
 	t.Helper()
-	s, err := b.Claim(avoid, nil)
+	s, err := b.Claim(backend.Wish{Avoid: avoid})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +65,7 @@ func TestClaimThatAvoidsWaitsForAnother(t *testing.T) {
 		idle, full := b.Servers()[0], b.Servers()[1]
 		claimed(t, b, idle)
 		var got *backend.Server
-		go func() { got, _ = b.Claim(idle, nil) }()
+		go func() { got, _ = b.Claim(backend.Wish{Avoid: idle}) }()
 		synctest.Wait()
 		if b.Waiting() != 1 {
 			t.Fatalf("%d wait, want 1", b.Waiting())
@@ -86,12 +86,12 @@ func TestClaimWithoutServers(t *testing.T) {
 	idle.Servers[0].Weight = 0
 	for name, o := range map[string]backend.Options{"none": at(), "no share": idle} {
 		b := started(t, o)
-		if _, err := b.Claim(nil, nil); !errors.Is(err, backend.ErrNoServer) {
+		if _, err := b.Claim(backend.Wish{}); !errors.Is(err, backend.ErrNoServer) {
 			t.Errorf("%s: error %v, want ErrNoServer", name, err)
 		}
 	}
 	b := started(t, idle)
-	s, err := b.ClaimServer(b.Servers()[0], nil)
+	s, err := b.Claim(backend.Wish{Prefer: b.Servers()[0], Only: true})
 	if err != nil || s != b.Servers()[0] {
 		t.Errorf("a server without a share, claimed by name: %v, %v", s, err)
 	}
@@ -122,7 +122,7 @@ func TestQueueIsFirstComeFirstServed(t *testing.T) {
 			// A newcomer finds the place given away, though nobody has run yet.
 			late := make(chan struct{})
 			close(late)
-			if _, err := b.Claim(nil, late); !errors.Is(err, backend.ErrGone) {
+			if _, err := b.Claim(backend.Wish{Gone: late}); !errors.Is(err, backend.ErrGone) {
 				t.Fatalf("a newcomer got %v, want to wait", err)
 			}
 			synctest.Wait()
@@ -144,7 +144,7 @@ func TestQueueTimeout(t *testing.T) {
 		b := single(t)
 		s := claimed(t, b, nil)
 		start := time.Now()
-		_, err := b.Claim(nil, nil)
+		_, err := b.Claim(backend.Wish{})
 		if took := time.Since(start); !errors.Is(err, backend.ErrQueueTimeout) || took != 3*time.Second {
 			t.Errorf("error %v after %v, want ErrQueueTimeout after 3s", err, took)
 		}
@@ -161,7 +161,7 @@ func TestQueueForgetsClientsThatLeave(t *testing.T) {
 		s := claimed(t, b, nil)
 		gone := make(chan struct{})
 		var err error
-		go func() { _, err = b.Claim(nil, gone) }()
+		go func() { _, err = b.Claim(backend.Wish{Gone: gone}) }()
 		synctest.Wait()
 		close(gone)
 		synctest.Wait()
@@ -185,9 +185,9 @@ func TestClaimServerWaitsForThatServer(t *testing.T) {
 		claimed(t, b, nil)
 		claimed(t, b, nil)
 		var mine, any *backend.Server
-		go func() { mine, _ = b.ClaimServer(z, nil) }()
+		go func() { mine, _ = b.Claim(backend.Wish{Prefer: z, Only: true}) }()
 		synctest.Wait()
-		go func() { any, _ = b.Claim(nil, nil) }()
+		go func() { any, _ = b.Claim(backend.Wish{}) }()
 		synctest.Wait()
 		a.Release()
 		synctest.Wait()
@@ -221,7 +221,7 @@ func TestPlacesAreNotLost(t *testing.T) {
 				if n%5 == 0 {
 					avoid = b.Servers()[n%2]
 				}
-				if s, err := b.Claim(avoid, gone); err == nil {
+				if s, err := b.Claim(backend.Wish{Avoid: avoid, Gone: gone}); err == nil {
 					s.Release()
 				}
 			}
@@ -267,20 +267,20 @@ func TestSecurityQueue(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			o := at(nowhere(1)...)
 			o.Servers[0].MaxConnections = 1
-			o.MaxQueue = 100
+			o.QueueLimit = 100
 			o.Timeouts.Queue = 5 * time.Second
 			b := started(t, o)
 			s := claimed(t, b, nil)
 			var timeouts atomic.Int64
 			for range 100 {
 				go func() {
-					if _, err := b.Claim(nil, nil); errors.Is(err, backend.ErrQueueTimeout) {
+					if _, err := b.Claim(backend.Wish{}); errors.Is(err, backend.ErrQueueTimeout) {
 						timeouts.Add(1)
 					}
 				}()
 			}
 			synctest.Wait()
-			if _, err := b.Claim(nil, nil); !errors.Is(err, backend.ErrQueueFull) {
+			if _, err := b.Claim(backend.Wish{}); !errors.Is(err, backend.ErrQueueFull) {
 				t.Errorf("claim 101 of a queue of 100: %v, want ErrQueueFull", err)
 			}
 			<-time.After(5*time.Second + time.Millisecond)
@@ -295,7 +295,7 @@ func TestSecurityQueue(t *testing.T) {
 		claimed(t, b, nil)
 		gone := make(chan struct{})
 		close(gone)
-		if n := testing.AllocsPerRun(1000, func() { _, _ = b.Claim(nil, gone) }); n > 0 {
+		if n := testing.AllocsPerRun(1000, func() { _, _ = b.Claim(backend.Wish{Gone: gone}) }); n > 0 {
 			t.Errorf("%v allocations for each wait in the queue, want 0", n)
 		}
 	})

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
 	"time"
 
 	"doorward/proxy/netio"
@@ -58,7 +57,9 @@ func (s *Server) open() (*Conn, error) {
 	start := time.Now()
 	timeouts := s.live.Load().timeouts
 	limit := start.Add(timeouts.Connect)
-	sock, c, err := s.dial(limit)
+	ctx, cancel := context.WithDeadline(context.Background(), limit)
+	defer cancel()
+	sock, c, err := s.dial(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -96,20 +97,16 @@ func explain(err error) error {
 
 // dial opens the socket. The Conn that it returns knows where it leads and is
 // otherwise empty.
-func (s *Server) dial(limit time.Time) (net.Conn, *Conn, error) {
+func (s *Server) dial(ctx context.Context) (net.Conn, *Conn, error) {
 	if s.address.path != "" {
-		d := net.Dialer{Deadline: limit}
-		sock, err := d.Dial("unix", s.address.path)
-		if err != nil {
-			return nil, nil, s.failed(Dial, cause(err))
-		}
-		return sock, &Conn{address: s.addresses.Load()}, nil
+		sock, err := s.dialUnix(ctx)
+		return sock, &Conn{address: s.addresses.Load()}, err
 	}
-	known, err := s.whereabouts(limit)
+	known, err := s.whereabouts(ctx)
 	if err != nil {
 		return nil, nil, s.failed(Resolve, err)
 	}
-	sock, at, err := known.dial(limit)
+	sock, at, err := known.dial(ctx)
 	if err != nil {
 		s.lookUpSoon()
 		return nil, nil, s.failed(Dial, err)
@@ -117,17 +114,24 @@ func (s *Server) dial(limit time.Time) (net.Conn, *Conn, error) {
 	return sock, &Conn{address: known, at: at}, nil
 }
 
+func (s *Server) dialUnix(ctx context.Context) (net.Conn, error) {
+	var d net.Dialer
+	sock, err := d.DialContext(ctx, "unix", s.address.path)
+	if err != nil {
+		return nil, s.failed(Dial, cause(err))
+	}
+	return sock, nil
+}
+
 // whereabouts are the addresses of the server; while the first lookup is on, it
 // is waited for.
-func (s *Server) whereabouts(limit time.Time) (*addresses, error) {
+func (s *Server) whereabouts(ctx context.Context) (*addresses, error) {
 	known := s.addresses.Load()
 	if known == nil {
-		wait := time.NewTimer(time.Until(limit))
-		defer wait.Stop()
 		select {
 		case <-s.resolved:
-		case <-wait.C:
-			return nil, fmt.Errorf("looking up %s: %w", s.address.host, os.ErrDeadlineExceeded)
+		case <-ctx.Done():
+			return nil, fmt.Errorf("looking up %s: %w", s.address.host, ctx.Err())
 		}
 		known = s.addresses.Load()
 	}
@@ -139,9 +143,10 @@ func (s *Server) whereabouts(limit time.Time) (*addresses, error) {
 }
 
 // dial tries the addresses in turn, beginning with the one that worked last, and
-// returns the index of the one that did. The time that is left is divided evenly
-// among those left.
-func (a *addresses) dial(limit time.Time) (net.Conn, int, error) {
+// returns the index of the one that did. The time that is left until the context's
+// deadline is divided evenly among those left.
+func (a *addresses) dial(ctx context.Context) (net.Conn, int, error) {
+	limit, _ := ctx.Deadline()
 	first := int(a.good.Load())
 	var errs []error
 	for i := range a.list {
@@ -152,7 +157,7 @@ func (a *addresses) dial(limit time.Time) (net.Conn, int, error) {
 		if until.After(limit) {
 			until = limit
 		}
-		sock, err := dialTCP(a.list[at], until)
+		sock, err := dialTCP(ctx, a.list[at], until)
 		if err == nil {
 			a.good.Store(int32(at))
 			return sock, at, nil
@@ -161,16 +166,16 @@ func (a *addresses) dial(limit time.Time) (net.Conn, int, error) {
 			err = fmt.Errorf("%s: %w", a.list[at], err)
 		}
 		errs = append(errs, err)
-		if !time.Now().Before(limit) {
+		if ctx.Err() != nil || !time.Now().Before(limit) {
 			break
 		}
 	}
 	return nil, 0, errors.Join(errs...)
 }
 
-func dialTCP(to netip.AddrPort, until time.Time) (net.Conn, error) {
+func dialTCP(ctx context.Context, to netip.AddrPort, until time.Time) (net.Conn, error) {
 	d := net.Dialer{Deadline: until}
-	sock, err := d.DialTCP(context.Background(), "tcp", netip.AddrPort{}, to)
+	sock, err := d.DialTCP(ctx, "tcp", netip.AddrPort{}, to)
 	if err != nil {
 		return nil, cause(err)
 	}

@@ -13,6 +13,8 @@ var (
 	ErrQueueFull = errors.New("too many requests wait for a place on a server")
 	// ErrNoServer says that no server of the backend takes requests.
 	ErrNoServer = errors.New("no server takes requests")
+	// ErrMaintenance says that all servers of the backend are in maintenance.
+	ErrMaintenance = errors.New("all servers are in maintenance")
 	// ErrGone says that the client left while its request waited for a place.
 	ErrGone = errors.New("client gone while waiting for a place on a server")
 )

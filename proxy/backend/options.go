@@ -25,8 +25,16 @@ type Options struct {
 	KeepAlive bool
 	// MaxIdle is the most idle connections kept for each server; 0 is 512.
 	MaxIdle int
-	// MaxQueue is the most requests that wait for a place; 0 is 10,000.
-	MaxQueue int
+	// Balance is how requests are shared out.
+	Balance Balance
+	// QueueLimit is the most requests that wait for a place; 0 is 10,000.
+	QueueLimit int
+	// SlowStart is how long a server that comes back takes to get its whole share;
+	// 0 is at once.
+	SlowStart time.Duration
+	// UseAllBackups balances over all backup servers once no other server is left;
+	// else only the first that is usable steps in.
+	UseAllBackups bool
 	// TLS is for servers with https URLs. Nil verifies with the system's CAs.
 	TLS *TLSOptions
 	// Retries is how often a request may be tried again.
@@ -54,6 +62,13 @@ type ServerOptions struct {
 	Weight int
 	// MaxConnections is the most requests at a time, 0 is no limit.
 	MaxConnections int
+	// Backup keeps the server for when no other is usable.
+	Backup bool
+	// QueueLimit is how many requests that belong to this server (by persistence
+	// or hash) may wait for it, more go to others; 0 is any number.
+	QueueLimit int
+	// Cookie is the value of the persistence cookie for it, empty for none.
+	Cookie string
 }
 
 // Timeouts of a backend, with HAProxy's meanings.

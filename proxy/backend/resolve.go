@@ -49,15 +49,7 @@ func (a *addresses) has(other *addresses, at int) bool {
 func (s *Server) lookUp() {
 	ctx, cancel := context.WithTimeout(s.life, lookupLimit)
 	defer cancel()
-	var resolver Resolver = net.DefaultResolver
-	if s.resolver != nil {
-		resolver = s.resolver
-	}
-	found, err := resolver.LookupNetIP(ctx, "ip", s.address.host)
-	var list []netip.AddrPort
-	if err == nil {
-		list, err = s.allowed(found)
-	}
+	list, err := s.find(ctx, s.address.host, s.address.port)
 	old := s.addresses.Load()
 	s.complain(err)
 	switch {
@@ -69,6 +61,19 @@ func (s *Server) lookUp() {
 		s.log.Info("server name has addresses", zap.Stringers("addresses", list))
 		s.move(&addresses{list: list, found: true})
 	}
+}
+
+// find asks the resolver where a name leads to.
+func (s *Server) find(ctx context.Context, host string, port uint16) ([]netip.AddrPort, error) {
+	var resolver Resolver = net.DefaultResolver
+	if s.resolver != nil {
+		resolver = s.resolver
+	}
+	found, err := resolver.LookupNetIP(ctx, "ip", host)
+	if err != nil {
+		return nil, err
+	}
+	return allowed(found, host, port)
 }
 
 // complain logs trouble with lookups when it begins or changes.
@@ -92,17 +97,17 @@ func (s *Server) move(to *addresses) {
 }
 
 // allowed filters what a name may stand for.
-func (s *Server) allowed(found []netip.Addr) ([]netip.AddrPort, error) {
+func allowed(found []netip.Addr, host string, port uint16) ([]netip.AddrPort, error) {
 	var list []netip.AddrPort
 	var refused error
 	for _, ip := range found {
 		ip = ip.Unmap()
 		if forbidden(ip) {
 			refused = fmt.Errorf("%s leads to %v, which only an address in the URL may do",
-				s.address.host, ip)
+				host, ip)
 			continue
 		}
-		to := netip.AddrPortFrom(ip, s.address.port)
+		to := netip.AddrPortFrom(ip, port)
 		if len(list) < maxAddresses && !slices.Contains(list, to) {
 			list = append(list, to)
 		}
@@ -113,7 +118,7 @@ func (s *Server) allowed(found []netip.Addr) ([]netip.AddrPort, error) {
 	case refused != nil:
 		return nil, refused
 	}
-	return nil, errors.New(s.address.host + " has no address")
+	return nil, errors.New(host + " has no address")
 }
 
 // forbidden tells whether a name may not lead to ip: link-local addresses, where

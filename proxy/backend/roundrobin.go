@@ -1,6 +1,9 @@
 package backend
 
-import "sync/atomic"
+import (
+	"slices"
+	"sync/atomic"
+)
 
 // maxSchedule bounds the length of a schedule; weights whose sum is larger are
 // scaled down, with a share of at least one each.
@@ -10,7 +13,9 @@ const maxSchedule = 1 << 14
 // pick is one atomic addition. A server of weight 3 among others is not chosen
 // three times in a row, its turns are spread over the schedule.
 type roundRobin struct {
-	servers  []*Server
+	members  []member
+	shares   []int64
+	due      []float64
 	schedule []uint32
 
 	_ [64]byte
@@ -19,88 +24,103 @@ type roundRobin struct {
 	_    [56]byte
 }
 
-// newRoundRobin goes on where the previous backend was, so that reloads do not
-// favour the first server.
-func newRoundRobin(servers []*Server, wanted []settings, previous *Backend) *roundRobin {
-	r := &roundRobin{}
-	var weights []int
-	for i, s := range servers {
-		if w := wanted[i].weight; w > 0 {
-			r.servers = append(r.servers, s)
-			weights = append(weights, w)
-		}
+// newRoundRobin goes on where the rotation before was: a server that was halfway
+// to its next turn still is. So neither reloads nor servers that come and go
+// favour anybody.
+func newRoundRobin(members []member, old balancer) *roundRobin {
+	r := &roundRobin{members: members, due: make([]float64, len(members))}
+	for i := range members {
+		// Newcomers begin at different points, in the order of the file.
+		members[i].server.due = (float64(i) + 0.5) / float64(len(members))
 	}
-	r.schedule = spread(weights)
+	if before, ok := old.(*roundRobin); ok {
+		before.settle()
+	}
+	for i := range members {
+		r.due[i] = members[i].server.due
+	}
+	r.shares = reduce(members)
+	r.schedule = schedule(r.shares, r.due)
 	r.turn.Store(^uint64(0))
-	if previous != nil {
-		if old, ok := previous.balance.(*roundRobin); ok {
-			r.turn.Store(old.turn.Load())
-		}
-	}
 	return r
 }
 
-func (r *roundRobin) pick(avoid *Server) *Server {
+// settle notes with each server the part of a round that it has yet to wait.
+func (r *roundRobin) settle() {
 	n := uint64(len(r.schedule))
-	for range r.servers {
-		s := r.servers[r.schedule[r.turn.Add(1)%n]]
-		if s != avoid && s.take() {
-			return s
-		}
+	if n == 0 {
+		return
 	}
-	// With uneven weights as many turns as there are servers need not have been
-	// a turn of each.
-	for _, s := range r.servers {
-		if s != avoid && s.take() {
-			return s
-		}
+	done := (r.turn.Load() + 1) % n
+	for i := range r.members {
+		past := float64(r.shares[i]) * float64(done) / float64(n)
+		r.members[i].server.due = r.due[i] - past
 	}
-	return nil
+	for _, i := range r.schedule[:done] {
+		r.members[i].server.due++
+	}
+	for i := range r.members {
+		s := r.members[i].server
+		s.due = min(max(s.due, 0), 1)
+	}
 }
 
-// spread lists indices of weights, each as often as its weight says in lowest
-// terms and as evenly as possible. At each turn every server gains its weight
-// and the richest one pays the sum of all.
-func spread(weights []int) []uint32 {
-	shares, sum := reduce(weights)
-	schedule := make([]uint32, 0, sum)
-	credit := make([]int, len(shares))
-	for range sum {
-		best := 0
-		for i, share := range shares {
-			credit[i] += share
-			if credit[i] > credit[best] {
-				best = i
-			}
+func (r *roundRobin) pick(avoid *Server, _ uint64) (*Server, bool) {
+	n := uint64(len(r.schedule))
+	for range r.members {
+		s := r.members[r.schedule[r.turn.Add(1)%n]].server
+		if s != avoid && s.take() {
+			return s, true
 		}
-		credit[best] -= sum
-		schedule = append(schedule, uint32(best))
 	}
-	return schedule
+	// With uneven weights as many turns as there are members need not have been a
+	// turn of each.
+	return anyFree(r.members, int(r.turn.Load()%uint64(len(r.members))), avoid)
 }
 
-// reduce brings weights into lowest terms and below maxSchedule.
-func reduce(weights []int) (shares []int, sum int) {
-	divisor := 0
-	for _, w := range weights {
-		sum += w
-		divisor = gcd(divisor, w)
+// schedule lists indices of shares, each as often as its share says and as evenly
+// as possible. A server's first turn comes when the part of its round that is due
+// has passed, the others a round apart; a round is long for a small share.
+func schedule(shares []int64, due []float64) []uint32 {
+	const (
+		indexBits = 24
+		one       = 1 << (62 - indexBits) // the length of the schedule; times reach twice that
+	)
+	var turns []uint64 // time and index in one number, which sorts quickest
+	for i, share := range shares {
+		for k := range share {
+			at := (float64(k) + due[i]) / float64(share)
+			turns = append(turns, uint64(at*one)<<indexBits|uint64(i))
+		}
 	}
-	limit := max(maxSchedule, len(weights)) * divisor
-	shares = make([]int, len(weights))
-	total := 0
-	for i, w := range weights {
-		if sum > limit {
-			shares[i] = max(1, int(int64(w)*maxSchedule/int64(sum)))
+	slices.Sort(turns)
+	order := make([]uint32, len(turns))
+	for i, turn := range turns {
+		order[i] = uint32(turn & (1<<indexBits - 1))
+	}
+	return order
+}
+
+// reduce brings weights into lowest terms and their sum below maxSchedule.
+func reduce(members []member) []int64 {
+	sum, divisor := int64(0), int64(0)
+	for i := range members {
+		sum += members[i].weight
+		divisor = gcd(divisor, members[i].weight)
+	}
+	limit := int64(max(maxSchedule, len(members))) * divisor
+	shares := make([]int64, len(members))
+	for i := range members {
+		if w := members[i].weight; sum > limit {
+			shares[i] = max(1, w*maxSchedule/sum)
 		} else {
 			shares[i] = w / divisor
 		}
-		total += shares[i]
 	}
-	return shares, total
+	return shares
 }
 
-func gcd(a, b int) int {
+func gcd(a, b int64) int64 {
 	for b != 0 {
 		a, b = b, a%b
 	}

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"go.uber.org/zap"
 )
@@ -18,19 +19,33 @@ type Server struct {
 	keepAlive bool
 	tls       *tls.Config // nil for plain servers
 	identity  identity
-	queue     *queue
+	group     *group
+	named     *named
+	places    *places
 	log       *zap.Logger
 	resolver  Resolver
-
-	_ [64]byte
-	// Written by every claim, so they keep a cache line to themselves; limit is
-	// live.limit beside the places it limits, 0 for none.
-	active atomic.Int64
-	claims atomic.Int64
-	limit  atomic.Int64
-	_      [64]byte
+	// seed is where the server's points on a ring begin.
+	seed uint64
 
 	live atomic.Pointer[settings]
+	// limit is live.limit as far as slow start allows, 0 for none; most is the most
+	// places that were taken at one time.
+	limit, most atomic.Int64
+	// queued is how many wait for this very server, line is who they are, which the
+	// queue guards.
+	queued, queuedMost atomic.Int64
+	line               line
+	down               atomic.Bool
+	// share is the percentage of slow start, which began at since; changing guards
+	// since, and the two that follow from it.
+	share    atomic.Int64
+	changing sync.Mutex
+	since    time.Time
+	// due belongs to the round robin of the rotation that is being made.
+	due     float64
+	watcher atomic.Pointer[Watcher]
+
+	_ [64]byte // what follows is written by every request
 	// addresses is nil until the first lookup has ended, which closes resolved.
 	addresses atomic.Pointer[addresses]
 	resolved  chan struct{}
@@ -42,8 +57,8 @@ type Server struct {
 	end     context.CancelFunc
 	lifeMu  sync.Mutex
 	running bool
-	// soon asks for a lookup before its time.
-	soon chan struct{}
+	// soon asks for a lookup before its time, warming for the steps of slow start.
+	soon, warming chan struct{}
 	// trouble is the error of the last lookup, so that it is logged once. It
 	// belongs to the goroutine of tend.
 	trouble string
@@ -58,10 +73,28 @@ type identity struct {
 
 // settings may change while a server lives on.
 type settings struct {
-	timeouts Timeouts
-	maxIdle  int
-	weight   int
-	limit    int64
+	timeouts   Timeouts
+	maxIdle    int
+	weight     int
+	limit      int64
+	queueLimit int64
+	backup     bool
+	cookie     string
+	slowStart  time.Duration
+}
+
+// settings are those of one server in this backend.
+func (b *Backend) settings(o *ServerOptions) settings {
+	return settings{
+		timeouts:   b.options.Timeouts,
+		maxIdle:    b.options.MaxIdle,
+		weight:     o.Weight,
+		limit:      int64(o.MaxConnections),
+		queueLimit: int64(o.QueueLimit),
+		backup:     o.Backup,
+		cookie:     o.Cookie,
+		slowStart:  b.options.SlowStart,
+	}
 }
 
 // Counters are what a server has seen since it was first configured.
@@ -85,15 +118,17 @@ func (b *Backend) newServer(o ServerOptions, material *tlsMaterial) (*Server, er
 		name:      o.Name,
 		address:   a,
 		keepAlive: b.options.KeepAlive,
-		queue:     b.queue,
+		group:     b.group,
 		resolver:  b.options.Resolver,
 		resolved:  make(chan struct{}),
 		soon:      make(chan struct{}, 1),
+		warming:   make(chan struct{}, 1),
 	}
 	s.life, s.end = context.WithCancel(context.Background())
 	if s.name == "" {
 		s.name = a.authority()
 	}
+	s.seed = seedOf(s.name)
 	s.log = b.log.With(zap.String("server", s.name))
 	s.identity = identity{name: s.name, url: a.String(), keepAlive: s.keepAlive}
 	if a.scheme == "https" {
@@ -106,19 +141,27 @@ func (b *Backend) newServer(o ServerOptions, material *tlsMaterial) (*Server, er
 		s.addresses.Store(a.literal())
 		close(s.resolved)
 	}
-	s.apply(&settings{
-		timeouts: b.options.Timeouts,
-		maxIdle:  b.options.MaxIdle,
-		weight:   o.Weight,
-		limit:    int64(o.MaxConnections),
-	})
 	return s, nil
 }
 
-// apply puts settings in force.
+// takeOver gives a new server what goes by its name, from the one that had it
+// before or from the beginning.
+func (s *Server) takeOver(old *Server, live *settings) {
+	if old == nil {
+		s.named = newNamed(live.weight)
+	} else {
+		s.named = old.named
+		s.down.Store(old.down.Load() && old.identity.url == s.identity.url)
+	}
+	s.apply(live)
+}
+
+// apply puts settings in force that do not go by name.
 func (s *Server) apply(live *settings) {
+	s.changing.Lock()
+	defer s.changing.Unlock()
 	s.live.Store(live)
-	s.limit.Store(live.limit)
+	s.warm()
 }
 
 // Name is the server's name in logs and statistics.
@@ -134,19 +177,26 @@ func (s *Server) Scheme() string { return s.address.scheme }
 // own: a Host field for requests that have none. For unix sockets "localhost".
 func (s *Server) Authority() string { return s.address.authority() }
 
-// Weight is the server's share of the requests.
-func (s *Server) Weight() int { return s.live.Load().weight }
-
-// MaxConnections is the most requests at a time, 0 for no limit.
-func (s *Server) MaxConnections() int { return int(s.limit.Load()) }
+// MaxConnections is the most requests at a time, 0 for no limit. Slow start may
+// allow less.
+func (s *Server) MaxConnections() int { return int(s.live.Load().limit) }
 
 // Active is how many places are taken.
-func (s *Server) Active() int64 { return s.active.Load() }
+func (s *Server) Active() int64 { return s.places.active.Load() }
+
+// ActiveMax is the most places that were taken at one time.
+func (s *Server) ActiveMax() int64 { return s.most.Load() }
+
+// Queued is how many requests wait for this very server.
+func (s *Server) Queued() int64 { return s.queued.Load() }
+
+// QueuedMax is the most that waited for it at one time.
+func (s *Server) QueuedMax() int64 { return s.queuedMost.Load() }
 
 // Counters reads the counters, each by itself: their sum need not fit.
 func (s *Server) Counters() Counters {
 	c := s.pool.counters()
-	c.Claims = s.claims.Load()
+	c.Claims = s.places.claims.Load()
 	c.Failures = s.failures.Load()
 	return c
 }

@@ -25,8 +25,8 @@ func (s *Server) retire() {
 	s.pool.close()
 }
 
-// tend is the one goroutine of a server: it looks the name up and sweeps the
-// pool until the server is retired.
+// tend is the one goroutine of a server: it looks the name up, sweeps the pool and
+// takes the steps of slow start until the server is retired.
 func (s *Server) tend() {
 	lookup := time.NewTimer(0)
 	defer lookup.Stop()
@@ -35,6 +35,9 @@ func (s *Server) tend() {
 	}
 	sweep := time.NewTimer(s.untilSweep())
 	defer sweep.Stop()
+	step := time.NewTimer(time.Hour)
+	step.Stop()
+	defer step.Stop()
 	var last time.Time
 	for {
 		select {
@@ -43,6 +46,14 @@ func (s *Server) tend() {
 		case <-sweep.C:
 			s.survive(s.sweep)
 			sweep.Reset(s.untilSweep())
+		case <-s.warming:
+			step.Reset(0)
+		case <-step.C:
+			s.survive(func() {
+				if next := s.step(); next > 0 {
+					step.Reset(next)
+				}
+			})
 		case <-s.soon:
 			lookup.Reset(max(0, lookupGap-time.Since(last)))
 		case <-lookup.C:
