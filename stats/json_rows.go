@@ -65,7 +65,8 @@ func newLimitJSON(l *Limit) limitJSON {
 }
 
 func newCertificateJSON(c *Certificate) certificateJSON {
-	return certificateJSON{Names: c.Names, Source: c.Source, Issuer: c.Issuer, NotAfter: c.NotAfter}
+	names := append([]string{}, c.Names...) // an empty list, not null
+	return certificateJSON{Names: names, Source: c.Source, Issuer: c.Issuer, NotAfter: c.NotAfter}
 }
 
 func newTrafficJSON(t *tally.Totals) trafficJSON {
