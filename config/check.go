@@ -72,7 +72,8 @@ type Expect struct {
 	Body string `toml:"body"`
 	// A regular expression that something in the body must match.
 	BodyRegex string `toml:"body_regex"`
-	// Fields that the answer must have: name = "value", "~regex", or "*".
+	// Fields that the answer must have: name = "value", "*", or "~regex" for something
+	// in the value.
 	Header map[string]string `toml:"header"`
 	// Turns it round: an answer that fits is bad.
 	Not bool `toml:"not" default:"false"`
