@@ -19,11 +19,11 @@ const (
 
 // Change is one part of a write. The functions below make them.
 type Change struct {
-	Do    Action
-	Key   string // of the entry, or the name of the log
-	Value []byte // of the entry, or the event
-	TTL   time.Duration
-	Keep  int // of a log: how many events have to stay
+	Do    Action        // what the other fields are for
+	Key   string        // of the entry, or the name of the log
+	Value []byte        // of the entry, or the event
+	TTL   time.Duration // of the entry; 0: for ever
+	Keep  int           // of a log: how many events have to stay
 
 	// Guarded makes the whole write depend on the entry having Version, where 0 is
 	// an entry that is absent.

@@ -42,7 +42,7 @@ const pageBytes = 4 << 20
 
 // Entry is a value as it was read.
 type Entry struct {
-	Key   string
+	Key   string // that it was read under
 	Value []byte // the reader's own copy
 	// Version changes with every write of the entry and never comes back, not even
 	// after it was deleted. It is never 0: that stands for an entry that is absent.
