@@ -46,7 +46,7 @@ func (haproxyLine) append(dst []byte, r *access.Record) []byte {
 	dst = append(dst, " - - "...) // captured cookies
 	state := termination(r)
 	dst = append(dst, state[:]...)
-	dst = append(dst, "-- "...) // persistence cookie
+	dst = appendCookie(dst, r.Cookie)
 	dst = appendLoad(dst, r)
 	return append(appendRequest(dst, r), '\n')
 }
@@ -72,6 +72,17 @@ func appendTimers(dst []byte, r *access.Record) []byte {
 		}
 	}
 	return dst
+}
+
+// appendCookie appends what became of the persistence cookie.
+func appendCookie(dst []byte, state [2]byte) []byte {
+	for _, c := range state {
+		if c == 0 {
+			c = '-'
+		}
+		dst = append(dst, c)
+	}
+	return append(dst, ' ')
 }
 
 // appendLoad appends the counts of connections, retries and queues.

@@ -30,6 +30,7 @@ const (
 func (x *exchange) appendAnswerHead(b []byte, f framing) []byte {
 	b = appendStatusLine(b, x.resp.Status, x.resp.Reason)
 	ch := x.changes()
+	cookie := x.route.Persistence.Cookie
 	var present uint64
 	dated := false
 	for i := range x.resp.Fields {
@@ -39,10 +40,14 @@ func (x *exchange) appendAnswerHead(b []byte, f framing) []byte {
 			h.Kind == h1.Forbidden) {
 			continue
 		}
-		if ch.drops(h.Name, &present) || x.isRequestIDName(h.Name) {
+		if ch.drops(h.Name, &present) || x.isRequestIDName(h.Name) ||
+			cookie != nil && setsCookie(h, cookie.Name) {
 			continue
 		}
 		b = appendField(b, h)
+	}
+	if cookie != nil {
+		b = x.appendAffinity(b)
 	}
 	switch f {
 	case lengthText:

@@ -22,8 +22,10 @@ type conn struct {
 	l    *Listener
 	io   *netio.Conn
 	peer netip.AddrPort
-	// shard is the part of the registry that knows the connection.
-	shard int
+	// shard is the part of the registry that knows the connection, and of every
+	// tally the cell that it counts in.
+	shard  int
+	opened time.Time
 
 	tlsVersion, tlsCipher uint16
 
@@ -34,6 +36,8 @@ type conn struct {
 	requests atomic.Int64
 	// state says whether the connection waits for a request; see wakeIdle.
 	state atomic.Int32
+	// route is that of the request at work, or of the last one.
+	route atomic.Pointer[Route]
 	// tunnel is what an upgraded connection goes through.
 	tunnel atomic.Pointer[tunnel]
 	// to is the server connection at work, for cut.

@@ -121,6 +121,7 @@ func (x *exchange) findRoute() int {
 		return http.StatusMisdirectedRequest
 	}
 	x.route = x.snap.Routes[res.Rule]
+	x.c.route.Store(x.route)
 	x.path = res.Path
 	if n := x.route.Networks; n != nil && !n.Contains(x.client.Addr()) {
 		return http.StatusForbidden

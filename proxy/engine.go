@@ -135,8 +135,10 @@ type Listener struct {
 	// RedirectPort makes the listener answer every known host with a redirect to
 	// HTTPS on that port; "" serves the routes.
 	RedirectPort string
+	// Counts takes what happens at the address; it may belong to several listeners
+	// that follow each other there. Nil is nobody.
+	Counts *ListenerCounts
 
-	open    atomic.Int64
 	closing atomic.Bool
 }
 
@@ -147,11 +149,11 @@ func (l *Listener) Close() { l.closing.Store(true) }
 // ServeConn serves a connection until it ends, and closes it. A panic in it
 // ends this connection and nothing else.
 func (e *Engine) ServeConn(sock net.Conn, l *Listener) {
-	c := &conn{e: e, l: l, io: netio.New(sock)}
+	c := &conn{e: e, l: l, io: netio.New(sock), opened: time.Now()}
 	c.peer = addrPort(sock.RemoteAddr())
 	e.counters.Connections.Add(1)
 	e.conns.add(c)
-	l.open.Add(1)
+	l.Counts.begin()
 	defer c.end()
 	c.serve()
 }
@@ -167,7 +169,7 @@ func (c *conn) end() {
 	_ = c.io.Close()
 	c.dropPinned()
 	c.leave()
-	c.l.open.Add(-1)
+	c.l.Counts.end()
 	c.e.conns.remove(c)
 }
 
@@ -184,6 +186,7 @@ func (c *conn) abandon() {
 		c.x = nil
 		x.dropServer()
 		x.endRepeats()
+		x.leaveLimits()
 		if !x.answered && x.snap != nil {
 			x.keep = false
 			x.fail(http.StatusInternalServerError)

@@ -8,6 +8,7 @@ import (
 	"doorward/internal/access"
 	"doorward/proxy/backend"
 	"doorward/proxy/h1"
+	"doorward/proxy/limit"
 )
 
 // exchange is one request and its answer, with every buffer they need. It is
@@ -40,6 +41,17 @@ type exchange struct {
 	backend *backend.Backend
 	server  *backend.Server
 	to      *backend.Conn
+	// last is the server that was claimed last, prefer the one that the client
+	// belongs to, affinity what its cookie said.
+	last, prefer *backend.Server
+	affinity     affinity
+	// hashed is the key for consistent hashes.
+	hashed uint64
+	// stickKey is what a stick table knows the client by; empty is nothing.
+	stickKey []byte
+	// tickets are the places that rate limits gave.
+	tickets []limit.Ticket
+	keyBuf  []byte
 	up      upload
 	// fresh asks for a connection that was not used before, repeating says that
 	// the request is counted among its route's repeats.
@@ -66,8 +78,10 @@ type exchange struct {
 
 func newExchange() *exchange {
 	x := &exchange{
-		out:     make([]byte, 0, answerBytes),
-		pathBuf: make([]byte, 0, 1<<10),
+		out:      make([]byte, 0, answerBytes),
+		pathBuf:  make([]byte, 0, 1<<10),
+		stickKey: make([]byte, 0, 64),
+		keyBuf:   make([]byte, 0, 64),
 	}
 	x.in.b = make([]byte, headBytes)
 	x.srv.b = make([]byte, answerBytes)
@@ -90,7 +104,9 @@ func (x *exchange) start() {
 	x.keep, x.linger, x.answered = true, false, false
 	x.fresh, x.repeating = false, false
 	x.continued, x.extra, x.pin = false, false, false
-	x.backend = nil
+	x.backend, x.last, x.prefer = nil, nil, nil
+	x.affinity = affinity{}
+	x.stickKey = x.stickKey[:0]
 	x.headAt, x.queuedAt, x.connectedAt, x.answeredAt = 0, 0, 0, 0
 	x.idLen = 0
 	x.rec = access.Record{
@@ -102,6 +118,7 @@ func (x *exchange) start() {
 // connection.
 func (x *exchange) clear() {
 	x.c, x.snap, x.route, x.backend, x.server, x.to = nil, nil, nil, nil, nil, nil
+	x.last, x.prefer, x.affinity = nil, nil, affinity{}
 	x.in.shrink(headBytes)
 	x.srv.shrink(answerBytes)
 	if cap(x.out) > keptBytes {
@@ -128,7 +145,9 @@ func (x *exchange) serve() {
 		x.local(http.StatusNoContent, "", nil)
 		return
 	}
-	x.act()
+	if x.passLimits() {
+		x.act()
+	}
 }
 
 // act does what the route says.

@@ -13,7 +13,10 @@ import (
 func (x *exchange) finish() {
 	x.dropServer()
 	x.endRepeats()
+	x.leaveLimits()
 	x.c.requests.Add(1)
+	x.measure()
+	x.count()
 	if log := x.e.access.Load(); log != nil {
 		x.record()
 		(*log).Record(&x.rec)
@@ -25,9 +28,21 @@ func (x *exchange) finish() {
 	x.up.x = nil
 }
 
-// record fills in the access record.
+// measure fills in what counters and the log both want to know.
+func (x *exchange) measure() {
+	r := &x.rec
+	if x.head > 0 {
+		r.BytesIn = int64(x.head) + x.up.received()
+	}
+	r.Request = span(x.began, x.headAt)
+	r.Queue = span(x.headAt, x.queuedAt)
+	r.Connect = span(x.queuedAt, x.connectedAt)
+	r.Response = span(x.connectedAt, x.answeredAt)
+	r.Active = span(x.began, netio.Now())
+}
+
+// record fills in the rest of the access record.
 func (x *exchange) record() {
-	now := netio.Now()
 	r := &x.rec
 	r.Start = netio.At(x.began)
 	r.Client = x.client
@@ -42,20 +57,12 @@ func (x *exchange) record() {
 		r.UserAgent, _ = x.req.Find(h1.UserAgent)
 		r.Referer, _ = x.req.Find(h1.Referer)
 	}
-	if x.head > 0 {
-		r.BytesIn = int64(x.head) + x.up.received()
-	}
 	r.RequestID = x.requestID()
 	if x.route != nil {
 		r.Route = x.route.Name
 	}
-	r.Request = span(x.began, x.headAt)
-	r.Queue = span(x.headAt, x.queuedAt)
-	r.Connect = span(x.queuedAt, x.connectedAt)
-	r.Response = span(x.connectedAt, x.answeredAt)
-	r.Active = span(x.began, now)
 	r.ActiveConns = x.e.Open()
-	r.FrontendConns = x.c.l.open.Load()
+	r.FrontendConns = x.c.l.Counts.Open()
 	if b := x.backend; b != nil {
 		r.Backend = b.Name()
 		r.BackendConns = b.Active() + b.Waiting()

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"doorward/internal/tally"
 	"doorward/proxy/backend"
 	"doorward/proxy/h1"
 	"doorward/proxy/netio"
@@ -33,6 +34,7 @@ func (x *exchange) forward() {
 		x.failUpload(x.up.err)
 		return
 	}
+	x.findServer()
 	x.rewritePath()
 	var f failure
 	for retries := 0; ; {
@@ -40,6 +42,7 @@ func (x *exchange) forward() {
 		if f.cause == none {
 			return
 		}
+		x.tellWatcher(f)
 		if f.cause != noPlace {
 			x.closeServer()
 		}
@@ -127,17 +130,23 @@ func (x *exchange) changeServer() bool {
 	if x.server == nil {
 		return true
 	}
+	x.countEvent(tally.Retried, x.server)
 	if !x.backend.Redispatch() {
 		return x.e.pause(min(retryPause, x.backend.Timeouts().Connect))
 	}
 	failed := x.server
 	x.release()
 	x.queuedAt = 0
-	s, err := x.backend.Claim(backend.Wish{Avoid: failed, Gone: x.e.cutting})
+	s, err := x.backend.Claim(backend.Wish{
+		Avoid: failed, Hash: x.hashed, Gone: x.e.cutting,
+	})
 	if err != nil {
 		return false
 	}
 	x.server = s
+	if s != failed {
+		x.countEvent(tally.Redispatched, failed)
+	}
 	x.rec.Redispatched = x.rec.Redispatched || s != failed
 	return true
 }
@@ -147,7 +156,7 @@ func (x *exchange) attempt() failure {
 	if f := x.claim(); f.cause != none {
 		return f
 	}
-	x.rec.Server = x.server.Name()
+	x.rec.Server, x.last = x.server.Name(), x.server
 	began := netio.Now()
 	if x.queuedAt == 0 { // else the same server is tried again: that is time to connect
 		x.queuedAt = began
@@ -182,7 +191,7 @@ func (x *exchange) claim() failure {
 	}
 	x.rec.BackendQueue = x.backend.Waiting()
 	var err error
-	w := backend.Wish{Gone: x.e.cutting}
+	w := backend.Wish{Prefer: x.prefer, Hash: x.hashed, Gone: x.e.cutting}
 	if p := x.c.pinned; p != nil && p.backend == x.backend {
 		w.Prefer, w.Only = p.server, true
 	}
@@ -203,6 +212,8 @@ func (x *exchange) connect() failure {
 	}
 	to, err := x.server.Connect(x.fresh)
 	if err != nil {
+		x.server.Saw(backend.ConnectFailed)
+		x.countEvent(tally.ConnectFailed, x.server)
 		return failure{noConnection, err}
 	}
 	x.to = to
@@ -266,13 +277,35 @@ func (x *exchange) receive() failure {
 // takeAnswer relays a final answer, unless its status calls for another try.
 func (x *exchange) takeAnswer(n int) failure {
 	x.answeredAt = netio.Now()
+	x.server.Saw(sawStatus(x.resp.Status))
 	if x.backend.RetryOn().Status(x.resp.Status) && x.rec.Retries < x.backend.Retries() &&
 		x.repeatable() && x.mayRepeat() {
 		return failure{badStatus, nil}
 	}
 	x.srv.r += n
+	x.remember()
 	x.relay()
 	return failure{}
+}
+
+// sawStatus is what an answer says about its server; 501 and 505 are about the
+// request.
+func sawStatus(status int) backend.Event {
+	if status < http.StatusInternalServerError || status == http.StatusNotImplemented ||
+		status == http.StatusHTTPVersionNotSupported {
+		return backend.OK
+	}
+	return backend.BadStatus
+}
+
+// tellWatcher lets the checks of the server know that it gave no answer.
+func (x *exchange) tellWatcher(f failure) {
+	switch f.cause {
+	case tooLate:
+		x.server.Saw(backend.TimedOut)
+	case emptyAnswer, junk:
+		x.server.Saw(backend.NoAnswer)
+	}
 }
 
 // readServer reads more of a head. While the client's body is still on its way
@@ -309,6 +342,10 @@ func (x *exchange) failForward(f failure) {
 	}
 	if x.answered {
 		x.keep = false
+		return
+	}
+	if f.err == backend.ErrMaintenance && len(x.route.Maintenance.Body) > 0 {
+		x.failWith(code, retryAfter, x.route.Maintenance)
 		return
 	}
 	x.fail(code)

@@ -88,16 +88,32 @@ func (x *exchange) redirectToHTTPS() {
 // fail answers with an error page: the route's, the configured one, or a plain
 // one of our own that tells the request id and nothing else.
 func (x *exchange) fail(status int) {
+	seconds := 0
+	if status == http.StatusServiceUnavailable {
+		seconds = retryAfter
+	}
+	x.failUntil(status, seconds)
+}
+
+// retryAfter is after how many seconds a client may try again that found no server.
+const retryAfter = 5
+
+// failUntil is fail with the number of seconds after which another try is of use; 0
+// is not said.
+func (x *exchange) failUntil(status, seconds int) {
+	x.failWith(status, seconds, x.page(status))
+}
+
+func (x *exchange) failWith(status, seconds int, page Page) {
 	switch status {
 	case http.StatusBadRequest, http.StatusRequestTimeout, http.StatusMethodNotAllowed,
 		http.StatusExpectationFailed, http.StatusRequestEntityTooLarge:
 		x.keep = false
 	}
 	extra := "Cache-Control: no-store\r\n"
-	if status == http.StatusServiceUnavailable {
-		extra += "Retry-After: 5\r\n"
+	if seconds > 0 {
+		extra += "Retry-After: " + strconv.Itoa(seconds) + "\r\n"
 	}
-	page := x.page(status)
 	x.local(status, extra+"Content-Type: "+page.ContentType+"\r\n", page.Body)
 }
 
@@ -137,6 +153,8 @@ func hint(status int) string {
 		return "The request is larger than this site accepts."
 	case http.StatusMisdirectedRequest:
 		return "This server does not serve that host."
+	case http.StatusTooManyRequests:
+		return "Too many requests came from where you are. Please try again later."
 	case http.StatusBadGateway:
 		return "The server behind this address gave no usable answer."
 	case http.StatusServiceUnavailable:

@@ -20,7 +20,11 @@ func (x *exchange) appendRequestHead(b []byte) []byte {
 	var present uint64
 	for i := range x.req.Fields {
 		f := &x.req.Fields[i]
-		if x.forwards(f) && !r.Request.drops(f.Name, &present) {
+		switch {
+		case !x.forwards(f) || r.Request.drops(f.Name, &present):
+		case x.affinity.sent && f.Kind == h1.Cookie && r.Persistence.Cookie.Indirect:
+			b = withoutCookie(b, f, r.Persistence.Cookie.Name)
+		default:
 			b = appendField(b, f)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"doorward/internal/netset"
+	"doorward/internal/tally"
 	"doorward/proxy/backend"
 	"doorward/proxy/h1"
 	"doorward/proxy/route"
@@ -109,8 +110,20 @@ type Route struct {
 	// Request and Answer change header fields.
 	Request *Changes
 	Answer  AnswerChanges
-	// Pages are this route's error pages.
-	Pages Pages
+	// Pages are this route's error pages, Maintenance the one for a backend whose
+	// servers are all in maintenance; without a body it is our own.
+	Pages       Pages
+	Maintenance Page
+	// Persistence says which server a client belongs to. The zero value: none.
+	Persistence Persistence
+	// Hash is what a backend that balances by hashes goes by.
+	Hash Key
+	// Limits are those that a request must pass before a server gets it.
+	Limits []RateLimit
+	// CloseOnDown ends the tunnels to a server that goes down.
+	CloseOnDown bool
+	// Tally counts the route's requests; nil is nobody.
+	Tally *tally.Tally
 
 	repeating atomic.Int64 // requests at a repeat for other causes than connecting
 }

@@ -21,6 +21,7 @@ import (
 // or neither said anything for the tunnel timeout.
 type tunnel struct {
 	route, backend string
+	to             *backend.Server
 	client         *netio.Conn
 	server         *backend.Conn
 	moved          atomic.Int64 // when bytes moved last, in any direction
@@ -126,6 +127,8 @@ func (x *exchange) switchProtocols(n int) failure {
 		return failure{junk, err}
 	}
 	x.answeredAt = netio.Now()
+	x.server.Saw(backend.OK)
+	x.remember()
 	x.srv.r += n
 	x.rec.Status = http.StatusSwitchingProtocols
 	x.answered, x.keep = true, false
@@ -172,14 +175,19 @@ func acceptFor(key []byte) string {
 func (x *exchange) appendSwitch(b []byte) []byte {
 	b = appendStatusLine(b, x.resp.Status, x.resp.Reason)
 	ch := x.changes()
+	cookie := x.route.Persistence.Cookie
 	var present uint64
 	for i := range x.resp.Fields {
 		f := &x.resp.Fields[i]
 		if f.Kind.HopByHop() || f.Kind == h1.ContentLength || f.Kind == h1.Forbidden ||
-			ch.drops(f.Name, &present) || x.isRequestIDName(f.Name) {
+			ch.drops(f.Name, &present) || x.isRequestIDName(f.Name) ||
+			cookie != nil && setsCookie(f, cookie.Name) {
 			continue
 		}
 		b = appendField(b, f)
+	}
+	if cookie != nil {
+		b = x.appendAffinity(b)
 	}
 	b = append(b, "Connection: Upgrade\r\nUpgrade: "...)
 	b = append(b, x.resp.Upgrade...)
@@ -189,13 +197,14 @@ func (x *exchange) appendSwitch(b []byte) []byte {
 // runTunnel moves bytes until the tunnel ends.
 func (x *exchange) runTunnel(sent int64) {
 	t := &tunnel{
-		route: x.route.Name, backend: x.backend.Name(),
+		route: x.route.Name, backend: x.backend.Name(), to: x.server,
 		client: x.c.io, server: x.to,
 	}
 	t.moved.Store(netio.Now())
 	x.c.tunnel.Store(t)
 	defer x.c.tunnel.Store(nil)
-	if s := x.e.snapshot.Load(); !s.hasRoute(t.route, t.backend) {
+	if s := x.e.snapshot.Load(); !s.hasRoute(t.route, t.backend) ||
+		x.route.CloseOnDown && !t.to.Up() { // looked at behind the line above, as by those who cut
 		return
 	}
 	limit := x.route.TunnelTimeout

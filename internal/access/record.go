@@ -56,6 +56,9 @@ type Record struct {
 	// Termination is HAProxy's two-character state at the end, for example "--",
 	// "cD", "sH", "SC", "PR", "LR".
 	Termination [2]byte
+	// Cookie is HAProxy's two characters about the persistence cookie, of the
+	// request and of the answer; zero where there is none.
+	Cookie [2]byte
 
 	// TLSVersion and TLSCipher are crypto/tls numbers, 0 on plain connections.
 	TLSVersion, TLSCipher uint16
@@ -65,6 +68,10 @@ type Record struct {
 	// and BackendQueue how many were waiting before this one.
 	ActiveConns, FrontendConns, BackendConns, ServerConns int64
 	ServerQueue, BackendQueue                             int64
+
+	// RateLimit is the name of the limit that refused the request, or would have;
+	// empty when none did.
+	RateLimit string
 
 	// Err is why the request failed, nil when it did not. It never holds
 	// anything the client or a server sent.

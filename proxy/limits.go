@@ -1,0 +1,57 @@
+package proxy
+
+import (
+	"net/http"
+
+	"doorward/proxy/limit"
+	"doorward/proxy/netio"
+)
+
+// RateLimit is a limit and what it counts requests by: ByAddress, ByRoute or
+// ByUser.
+type RateLimit struct {
+	Limiter *limit.Limiter
+	By      KeyKind
+}
+
+// passLimits asks the limits of the route one after the other, which may take a
+// while. The first that refuses is the answer. What the ones before it gave is
+// given back at the end of the exchange, as always.
+func (x *exchange) passLimits() bool {
+	for i := range x.route.Limits {
+		l := &x.route.Limits[i]
+		x.keyBuf = x.appendLimitKey(x.keyBuf[:0], l)
+		ticket, verdict := l.Limiter.Enter(x.keyBuf, netio.At(x.headAt), x.e.cutting)
+		if ticket != (limit.Ticket{}) {
+			x.tickets = append(x.tickets, ticket)
+		}
+		if verdict.Outcome != limit.Passed {
+			x.rec.RateLimit = l.Limiter.Options().Name
+		}
+		if !verdict.Allowed() {
+			x.end('P', 'R')
+			x.failUntil(http.StatusTooManyRequests, verdict.RetryAfter)
+			return false
+		}
+	}
+	return true
+}
+
+func (x *exchange) appendLimitKey(b []byte, l *RateLimit) []byte {
+	if l.By == ByRoute {
+		return limit.AppendRoute(b, x.route.Name)
+	}
+	return l.Limiter.AppendClient(b, x.client.Addr())
+}
+
+// leaveLimits gives back the places that limits on requests at a time gave.
+func (x *exchange) leaveLimits() {
+	if len(x.tickets) == 0 {
+		return
+	}
+	now := netio.At(netio.Now())
+	for i := range x.tickets {
+		x.tickets[i].Release(now)
+	}
+	x.tickets = x.tickets[:0]
+}
