@@ -37,29 +37,29 @@ func CSV(p *Picture) []byte {
 	var b bytes.Buffer
 	b.WriteString("# " + csvFields + ",\n")
 	names := strings.Split(csvFields, ",")
-	write := func(r record) {
-		r["pid"], r["mode"], r["-"] = 1, "http", "-"
+	r := record{}
+	write := func(proxy, server int) {
+		r["pid"], r["iid"], r["sid"], r["mode"], r["-"] = 1, proxy, server, "http", "-"
 		for _, name := range names {
 			b.Write(csvValue(b.AvailableBuffer(), r[name]))
 			b.WriteByte(',')
 		}
 		b.WriteByte('\n')
+		clear(r)
 	}
 	for i := range p.Frontends {
-		r := frontendRecord(&p.Frontends[i])
-		r["iid"] = i + 1
-		write(r)
+		r.frontend(&p.Frontends[i])
+		write(i+1, 0)
 	}
 	for i := range p.Backends {
-		backend := &p.Backends[i]
+		backend, proxy := &p.Backends[i], len(p.Frontends)+i+1
 		for j := range backend.Servers {
-			r := serverRecord(&backend.Servers[j], &p.Node)
-			r["pxname"], r["iid"], r["sid"] = backend.Name, len(p.Frontends)+i+1, j+1
-			write(r)
+			r["pxname"] = backend.Name
+			r.server(&backend.Servers[j], &p.Node)
+			write(proxy, j+1)
 		}
-		r := backendRecord(backend, &p.Node)
-		r["iid"] = len(p.Frontends) + i + 1
-		write(r)
+		r.backend(backend, &p.Node)
+		write(proxy, 0)
 	}
 	return b.Bytes()
 }
@@ -103,16 +103,21 @@ func csvValue(b []byte, value any) []byte {
 // after what it may take for the end of a cell. The wide ones count in Japanese.
 var formula = regexp.MustCompile(`(^|[;,"])( *[=+\-@＝＋－＠])`)
 
-// plain is text that has nothing to call or to refer to and is safe with any
-// beginning. Names are such text, and programs compare them.
-var plain = regexp.MustCompile(`^[0-9A-Za-z_.:-]*$`)
+// isPlain says that text has nothing to call or to refer to, which makes it safe
+// with any beginning. Names are such text, and programs compare them.
+func isPlain(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool {
+		return (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') &&
+			!strings.ContainsRune("_.:-", r)
+	})
+}
 
 // csvText appends text as HAProxy does: in quotes only if it must be, quotes
 // doubled. Control characters become spaces, since programs read line by line. A
 // quote mark before a formula makes it text for spreadsheets (UI-02); quotes alone
 // would not.
 func csvText(b []byte, text string) []byte {
-	if plain.MatchString(text) {
+	if isPlain(text) {
 		return append(b, text...)
 	}
 	text = strings.Map(func(r rune) rune {

@@ -1,93 +1,77 @@
 package stats
 
 import (
-	"maps"
 	"time"
 
 	"doorward/internal/tally"
 )
 
-func frontendRecord(f *FrontendRow) record {
-	r := record{
-		"pxname": f.Name, "svname": "FRONTEND", "type": 0, "sid": 0, "status": f.Status(),
-		"scur": f.Connections, "smax": f.SessionsMax, "slim": unlessZero(f.Limit),
-		"stot": f.ConnectionsTotal, "conn_tot": f.ConnectionsTotal,
-		"rate": f.ConnectionRate, "rate_max": f.ConnectionRateMax,
-		"conn_rate": f.ConnectionRate, "conn_rate_max": f.ConnectionRateMax,
-		"req_rate": f.RequestRate, "req_rate_max": f.RequestRateMax,
-		"dreq": f.Traffic.Of(tally.Denied), "ereq": f.Traffic.Of(tally.Invalid),
-		"intercepted": f.Traffic.Of(tally.Local),
-	}
-	maps.Copy(r, trafficRecord(&f.Traffic))
-	return r
+func (r record) frontend(f *FrontendRow) {
+	t := &f.Traffic
+	r["pxname"], r["svname"], r["type"], r["status"] = f.Name, "FRONTEND", 0, f.Status()
+	r["scur"], r["smax"], r["slim"] = f.Connections, f.SessionsMax, unlessZero(f.Limit)
+	r["stot"], r["rate"], r["rate_max"] = f.ConnectionsTotal, f.ConnectionRate, f.ConnectionRateMax
+	r["conn_tot"], r["conn_rate"], r["conn_rate_max"] = r["stot"], r["rate"], r["rate_max"]
+	r["req_rate"], r["req_rate_max"] = f.RequestRate, f.RequestRateMax
+	r["dreq"], r["ereq"] = t.Of(tally.Denied), t.Of(tally.Invalid)
+	r["intercepted"] = t.Of(tally.Local)
+	r.traffic(t)
 }
 
-// trafficRecord is what every line has.
-func trafficRecord(t *tally.Totals) record {
-	return record{
-		"bin": t.BytesIn, "bout": t.BytesOut, "req_tot": t.Requests,
-		"hrsp_1xx": t.Classes[1], "hrsp_2xx": t.Classes[2], "hrsp_3xx": t.Classes[3],
-		"hrsp_4xx": t.Classes[4], "hrsp_5xx": t.Classes[5], "hrsp_other": t.Classes[0],
-	}
+// traffic is what every line has.
+func (r record) traffic(t *tally.Totals) {
+	r["bin"], r["bout"], r["req_tot"] = t.BytesIn, t.BytesOut, t.Requests
+	r["hrsp_1xx"], r["hrsp_2xx"], r["hrsp_3xx"] = t.Classes[1], t.Classes[2], t.Classes[3]
+	r["hrsp_4xx"], r["hrsp_5xx"], r["hrsp_other"] = t.Classes[4], t.Classes[5], t.Classes[0]
 }
 
-// servingRecord is what servers and backends have and listeners have not.
-func servingRecord(t *tally.Totals, s *Seen, node *Node) record {
-	r := trafficRecord(t)
-	maps.Copy(r, record{
-		"econ": t.Of(tally.ConnectFailed), "eresp": t.Of(tally.AnswerFailed),
-		"wretr": t.Of(tally.Retried), "wredis": t.Of(tally.Redispatched),
-		"cli_abrt": t.Of(tally.ClientAborted), "srv_abrt": t.Of(tally.ServerAborted),
-		"rate": s.RequestRate, "rate_max": s.RequestRateMax,
-		"qtime": s.Queue.Mean, "qtime_max": s.Queue.Max,
-		"ctime": s.Connect.Mean, "ctime_max": s.Connect.Max,
-		"rtime": s.Response.Mean, "rtime_max": s.Response.Max,
-		"ttime": s.Total.Mean, "ttime_max": s.Total.Max,
-		"lastsess": -1,
-	})
+// serving is what servers and backends have and listeners have not.
+func (r record) serving(t *tally.Totals, s *Seen, node *Node) {
+	r.traffic(t)
+	r["econ"], r["eresp"] = t.Of(tally.ConnectFailed), t.Of(tally.AnswerFailed)
+	r["wretr"], r["wredis"] = t.Of(tally.Retried), t.Of(tally.Redispatched)
+	r["cli_abrt"], r["srv_abrt"] = t.Of(tally.ClientAborted), t.Of(tally.ServerAborted)
+	r["rate"], r["rate_max"] = s.RequestRate, s.RequestRateMax
+	r["qtime"], r["qtime_max"] = s.Queue.Mean, s.Queue.Max
+	r["ctime"], r["ctime_max"] = s.Connect.Mean, s.Connect.Max
+	r["rtime"], r["rtime_max"] = s.Response.Mean, s.Response.Max
+	r["ttime"], r["ttime_max"] = s.Total.Mean, s.Total.Max
+	r["lastsess"] = -1
 	if !s.LastSession.IsZero() {
 		r["lastsess"] = secondsSince(s.LastSession, node)
 	}
-	return r
 }
 
-func serverRecord(s *ServerRow, node *Node) record {
-	r := servingRecord(&s.Traffic, &s.Seen, node)
-	maps.Copy(r, record{
-		"svname": s.Name, "type": 2, "status": s.Status(), "addr": s.Address, "cookie": s.Cookie,
-		"qcur": s.Queued, "qmax": s.QueuedMax, "qlimit": unlessZero(s.QueueLimit),
-		"scur": s.Active, "smax": s.SessionsMax, "slim": unlessZero(s.Limit),
-		"stot": s.Claims, "lbtot": max(0, s.Claims-s.Traffic.Of(tally.Sticky)),
-		"weight": s.effectiveWeight(), "uweight": s.Weight, "act": 1, "bck": 0,
-		"lastchg": secondsSince(s.lastChange(node), node),
-		"connect": s.Connections, "reuse": s.Reused,
-		"srv_icur": s.Idle, "used_conn_cur": s.Active,
-		"admin": s.Admin, "admin_by": s.AdminBy,
-	})
-	if s.Backup {
-		r["act"], r["bck"] = 0, 1
+func (r record) server(s *ServerRow, node *Node) {
+	r["svname"], r["type"], r["status"] = s.Name, 2, s.Status()
+	r["addr"], r["cookie"] = s.Address, s.Cookie
+	r["qcur"], r["qmax"], r["qlimit"] = s.Queued, s.QueuedMax, unlessZero(s.QueueLimit)
+	r["scur"], r["smax"], r["slim"] = s.Active, s.SessionsMax, unlessZero(s.Limit)
+	r["stot"], r["lbtot"] = s.Claims, s.balanced()
+	r["weight"], r["uweight"] = s.effectiveWeight(), s.Weight
+	r["act"], r["bck"] = flag(!s.Backup), flag(s.Backup)
+	r["lastchg"] = secondsSince(s.lastChange(node), node)
+	r["connect"], r["reuse"] = s.Connections, s.Reused
+	r["srv_icur"], r["used_conn_cur"] = s.Idle, s.Active
+	r["admin"], r["admin_by"] = s.Admin, s.AdminBy
+	if !s.AdminAt.IsZero() {
+		r["admin_at"] = s.AdminAt.UTC().Format(time.RFC3339)
 	}
 	if s.Share < 100 && s.IsUp() {
 		r["throttle"] = s.Share
 	}
-	if !s.AdminAt.IsZero() {
-		r["admin_at"] = s.AdminAt.UTC().Format(time.RFC3339)
-	}
 	if s.Health.Checked {
-		maps.Copy(r, checkRecord(&s.Server))
+		r.check(&s.Health, s.Admin == "maint")
 	}
-	return r
+	r.serving(&s.Traffic, &s.Seen, node)
 }
 
-// checkRecord is about the checks. Like HAProxy it says nothing of the last one
-// while maintenance stops them.
-func checkRecord(s *Server) record {
-	h := &s.Health
-	r := record{
-		"chkfail": h.Fails, "chkdown": h.Downs, "downtime": int64(h.Downtime.Seconds()),
-	}
-	if s.Admin == "maint" {
-		return r
+// check is about the checks. Like HAProxy it says nothing of the last one while
+// maintenance stops them.
+func (r record) check(h *Health, stopped bool) {
+	r["chkfail"], r["chkdown"], r["downtime"] = h.Fails, h.Downs, int64(h.Downtime.Seconds())
+	if stopped {
+		return
 	}
 	status := h.Status
 	if status == "" {
@@ -100,7 +84,6 @@ func checkRecord(s *Server) record {
 	r["check_status"], r["check_code"] = status, unlessZero(int64(h.Code))
 	r["check_duration"], r["last_chk"] = h.Took, h.Description
 	r["check_rise"], r["check_fall"], r["check_health"] = h.Rise, h.Fall, h.Counter
-	return r
 }
 
 // checkDescriptions are HAProxy's sentences for the words of check_status.
@@ -121,43 +104,35 @@ var checkDescriptions = map[string]string{
 	"L7STS":   "Layer7 wrong status",
 }
 
-func backendRecord(b *BackendRow, node *Node) record {
-	r := servingRecord(&b.Traffic, &b.Seen, node)
+func (r record) backend(b *BackendRow, node *Node) {
 	active, backup := b.Usable()
-	maps.Copy(r, record{
-		"pxname": b.Name, "svname": "BACKEND", "type": 1, "sid": 0, "status": b.Status(),
-		"qcur": b.Queued, "qmax": b.QueuedMax, "qlimit": unlessZero(b.QueueLimit),
-		"scur": b.Active, "smax": b.SessionsMax, "stot": b.Traffic.Requests,
-		"dreq": b.Traffic.Of(tally.Denied), "lbtot": b.balanced(),
-		"act": active, "bck": backup, "chkdown": b.Downs,
-		"lastchg": secondsSince(b.LastChange, node), "downtime": int64(b.Downtime.Seconds()),
-		"cookie": b.Cookie, "algo": b.Algorithm,
-		// HAProxy fills these in for Prometheus alone; its CSV has 0 here too.
-		"agg_server_status": 0, "agg_server_check_status": 0, "agg_check_status": 0,
-	})
-	weight, configured, connect, reuse := 0, 0, int64(0), int64(0)
+	r["pxname"], r["svname"], r["type"], r["status"] = b.Name, "BACKEND", 1, b.Status()
+	r["cookie"], r["algo"] = b.Cookie, b.Algorithm
+	r["qcur"], r["qmax"], r["qlimit"] = b.Queued, b.QueuedMax, unlessZero(b.QueueLimit)
+	r["scur"], r["smax"], r["stot"] = b.Active, b.SessionsMax, b.Traffic.Requests
+	r["dreq"] = b.Traffic.Of(tally.Denied)
+	r["act"], r["bck"], r["chkdown"] = active, backup, b.Downs
+	r["lastchg"], r["downtime"] = secondsSince(b.LastChange, node), int64(b.Downtime.Seconds())
+	weight, configured, connect, reuse, balanced := 0, 0, int64(0), int64(0), int64(0)
 	for i := range b.Servers {
 		s := &b.Servers[i]
 		connect += s.Connections
 		reuse += s.Reused
+		balanced += s.balanced()
 		if s.Usable() && s.Backup == (active == 0) {
 			weight += s.effectiveWeight()
 			configured += s.Weight
 		}
 	}
-	r["weight"], r["uweight"], r["connect"], r["reuse"] = weight, configured, connect, reuse
-	return r
+	r["weight"], r["uweight"] = weight, configured
+	r["connect"], r["reuse"], r["lbtot"] = connect, reuse, balanced
+	// HAProxy counts these for Prometheus alone; its CSV has 0 here too.
+	r["agg_server_status"], r["agg_server_check_status"], r["agg_check_status"] = 0, 0, 0
+	r.serving(&b.Traffic, &b.Seen, node)
 }
 
-// balanced is how many requests went where balancing sent them.
-func (b *BackendRow) balanced() int64 {
-	n := int64(0)
-	for i := range b.Servers {
-		s := &b.Servers[i]
-		n += max(0, s.Claims-s.Traffic.Of(tally.Sticky))
-	}
-	return n
-}
+// balanced is how many requests balancing gave to the server, not persistence.
+func (s *Server) balanced() int64 { return max(0, s.Claims-s.Traffic.Of(tally.Sticky)) }
 
 // effectiveWeight is the weight that slow start allows, never less than 1 of one
 // that has any.
