@@ -46,7 +46,7 @@ var (
 type file struct {
 	path   string
 	db     *bbolt.DB
-	handle *os.File // the database's own, for closing without it
+	handle *os.File // the database's own, for letting go of it without it
 	now    func() time.Time
 	log    *zap.Logger
 	bell   bell
@@ -71,7 +71,7 @@ func (f *file) Close() error {
 		close(f.closed)
 		<-f.stopped
 		if f.harm.Load() != nil {
-			f.result = f.handle.Close()
+			f.result = release(f.handle)
 			return
 		}
 		f.result = f.db.Close()

@@ -43,8 +43,8 @@ func openFile(folder string, o Options) (*file, error) {
 		return nil, err
 	}
 	if err := f.guard(f.open); err != nil {
-		if f.handle != nil {
-			_ = f.handle.Close() // a second time, unless the database panicked
+		if f.harm.Load() != nil && f.handle != nil {
+			_ = release(f.handle)
 		}
 		return nil, err
 	}

@@ -70,3 +70,9 @@ func publish(made, path string) error {
 	}
 	return errors.Join(folder.Sync(), folder.Close())
 }
+
+// release lets go of the file of a database that cannot be closed any more. The
+// lock has to go by itself: what is mapped of the file would keep it.
+func release(handle *os.File) error {
+	return errors.Join(syscall.Flock(int(handle.Fd()), syscall.LOCK_UN), handle.Close())
+}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"syscall"
 	"testing"
@@ -35,10 +36,28 @@ func fillLimited(folder string) error {
 		have.Cur = bytes
 		return syscall.Setrlimit(syscall.RLIMIT_FSIZE, &have)
 	}
+	if err := limit(8 << 10); err != nil {
+		return err
+	}
+	if err := noHalfFile(folder); err != nil {
+		return err
+	}
 	if err := limit(1 << 20); err != nil {
 		return err
 	}
 	return fillUp(folder, func() error { return limit(8 << 20) })
+}
+
+// noHalfFile begins where not even an empty store fits.
+func noHalfFile(folder string) error {
+	if store, err := state.Open("file:"+folder, state.Options{}); err == nil {
+		return errors.Join(errors.New("opened in no space"), store.Close())
+	}
+	left, err := os.ReadDir(folder)
+	if err != nil || len(left) != 0 {
+		return fmt.Errorf("what did not fit left %v, %w", left, err)
+	}
+	return nil
 }
 
 // fillUp writes until nothing more fits, and looks whether all is well then, and

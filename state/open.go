@@ -32,7 +32,7 @@ func Open(url string, o Options) (*Store, error) {
 	switch scheme {
 	case "", "memory":
 		if rest != "" {
-			return nil, errors.New("state: memory has no path: write \"memory:\"")
+			return nil, errors.New("state: memory has no path: write memory: alone")
 		}
 		return New(newMemory(o)), nil
 	case "file":

@@ -91,7 +91,7 @@ func closeWhileInUse(t *trial) {
 	following := inParallel(2, func(int) error {
 		for _, err := range t.Store.Log("log", 1).Follow(t.ctx, 0) {
 			if !errors.Is(err, state.ErrClosed) {
-				return fmt.Errorf("Follow ended with %w", err)
+				return fmt.Errorf("following ended with %w", err)
 			}
 		}
 		return nil
