@@ -26,6 +26,10 @@ const (
 // Ref leads to one entry for as long as that exists. The zero Ref leads nowhere.
 type Ref struct{ shard, slot, born uint32 }
 
+// Shard is a small number that tells in which part of the table the entry is.
+// Counters that go by it are shared by few.
+func (r Ref) Shard() int { return int(r.shard) }
+
 const (
 	chunkSlots = 128
 	// bucketsPerEntry trades four bytes for a look at one slot in four: far from

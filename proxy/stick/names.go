@@ -9,7 +9,7 @@ import (
 
 const (
 	// maxNames is how many names of servers a table knows at most.
-	maxNames = 4096
+	maxNames = 2048
 	// pruneEvery bounds how often names that no entry uses are looked for, since
 	// that means to look at every entry.
 	pruneEvery = time.Minute
