@@ -78,6 +78,9 @@ type balancer interface {
 
 // newBalancer makes the balancer of a rotation, which may go on where old was.
 func (b *Backend) newBalancer(members []member, old balancer) balancer {
+	if len(members) == 0 {
+		return first(nil)
+	}
 	switch b.options.Balance.Algorithm {
 	case LeastConn:
 		return newLeastConn(members, old)

@@ -27,28 +27,35 @@ type Wish struct {
 // Errors are ErrNoServer, ErrMaintenance, ErrQueueFull, ErrQueueTimeout and
 // ErrGone. The first two come at once, to those who wait already too.
 func (b *Backend) Claim(w Wish) (*Server, error) {
-	q := &b.group.queue
 	if w.Prefer != nil {
-		switch s := w.Prefer; {
-		case !w.belongs():
-			w.Prefer = nil
-		case s.takeFirst():
-			return s, nil
-		case w.Only || s.mayQueue():
-			return q.claim(b, w)
-		}
+		return b.claimPreferred(w)
 	}
-	r := b.current()
+	r := b.rotation.Load()
+	if r.version != b.group.version.Load() {
+		r = b.rotate()
+	}
 	// Whoever waits comes first, so a free place is only taken when nobody does.
-	if q.general.Load() == 0 {
-		if s, taken := r.pick(w.Avoid, w.Hash); taken {
+	if b.group.queue.general.Load() == 0 {
+		if s, taken := r.balance.pick(r.but(w.Avoid), w.Hash); taken {
 			return s, nil
 		}
 	}
 	if r.err != nil {
 		return nil, r.err
 	}
-	return q.claim(b, w)
+	return b.group.queue.claim(b, w)
+}
+
+func (b *Backend) claimPreferred(w Wish) (*Server, error) {
+	switch s := w.Prefer; {
+	case !w.belongs():
+	case s.takeFirst():
+		return s, nil
+	case w.Only || s.mayQueue():
+		return b.group.queue.claim(b, w)
+	}
+	w.Prefer = nil
+	return b.Claim(w)
 }
 
 // belongs tells whether the request still belongs to the server that it prefers.
@@ -65,7 +72,7 @@ func (s *Server) Release() {
 	if q.wanted(s) && q.handOver(s) {
 		return
 	}
-	s.places.active.Add(-1)
+	s.places.free()
 	// Whoever began to wait between the two lines above saw no free place.
 	if q.wanted(s) {
 		q.offer(s)
@@ -74,22 +81,6 @@ func (s *Server) Release() {
 
 // takeFirst takes a place if there is one and nobody waits for it.
 func (s *Server) takeFirst() bool { return s.queued.Load() == 0 && s.take() }
-
-// take takes a place if there is one.
-func (s *Server) take() bool {
-	p := s.places
-	for {
-		n, limit := p.active.Load(), s.limit.Load()
-		if limit > 0 && n >= limit {
-			return false
-		}
-		if p.active.CompareAndSwap(n, n+1) {
-			p.claims.Add(1)
-			raise(&s.most, n+1)
-			return true
-		}
-	}
-}
 
 // mayQueue tells whether one more may wait for this very server.
 func (s *Server) mayQueue() bool {

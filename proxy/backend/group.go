@@ -90,7 +90,7 @@ func (q *queue) reconsider() {
 		if r == full && w.plain() {
 			continue
 		}
-		switch s, taken := r.pick(w.wish.Avoid, w.wish.Hash); {
+		switch s, taken := r.balance.pick(r.but(w.wish.Avoid), w.wish.Hash); {
 		case taken:
 			q.grant(w, s, nil)
 		case s != nil:

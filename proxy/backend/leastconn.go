@@ -22,7 +22,7 @@ func newLeastConn(members []member, old balancer) *leastConn {
 	l := &leastConn{members: members}
 	l.last.Store(int64(len(members) - 1))
 	before, ok := old.(*leastConn)
-	if !ok || len(before.members) == 0 {
+	if !ok {
 		return l
 	}
 	last := before.members[before.last.Load()].server
@@ -63,14 +63,14 @@ func (l *leastConn) least(from int, avoid *Server) int {
 			at -= len(l.members)
 		}
 		m := &l.members[at]
-		active := m.places.active.Load()
+		active := m.places.active()
 		if active*weight >= load*m.weight {
 			continue
 		}
-		if m.server == avoid || m.limit > 0 && active >= m.limit {
+		if m.server == avoid || active >= m.limit {
 			continue
 		}
-		if best, load, weight = at, active, m.weight; active <= 0 {
+		if best, load, weight = at, active, m.weight; active == 0 {
 			break
 		}
 	}

@@ -1,7 +1,5 @@
 package backend
 
-import "sync/atomic"
-
 // line is a list of waiters, the one who came first at its head.
 type line struct {
 	head, tail *waiter
@@ -43,15 +41,4 @@ func (l *line) before(w, from *waiter) *waiter {
 		from = from.prev
 	}
 	return from
-}
-
-// raise keeps the highest value that was seen. It is read far more often than
-// written.
-func raise(most *atomic.Int64, n int64) {
-	for {
-		old := most.Load()
-		if n <= old || most.CompareAndSwap(old, n) {
-			return
-		}
-	}
 }

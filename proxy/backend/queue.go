@@ -96,7 +96,7 @@ func (q *queue) look(b *Backend, wish *Wish) (s *Server, taken bool, err error) 
 		// Where one who would take any place waits, there is none to be had; and
 		// looking for one all the same would be an expensive way to jump the queue.
 	default:
-		s, taken = r.pick(wish.Avoid, wish.Hash)
+		s, taken = r.balance.pick(r.but(wish.Avoid), wish.Hash)
 		if s != nil && !taken {
 			taken = s.join()
 		}
@@ -157,14 +157,14 @@ func (q *queue) leave(w *waiter, err error) (*Server, error) {
 func (q *queue) handOver(s *Server) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if limit := s.limit.Load(); limit > 0 && s.places.active.Load() > limit {
+	if s.places.active() > s.limit.Load() {
 		return false
 	}
 	w := q.first(s)
 	if w == nil {
 		return false
 	}
-	s.places.claims.Add(1)
+	s.places.pass()
 	q.grant(w, s, nil)
 	return true
 }

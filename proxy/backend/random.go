@@ -69,7 +69,7 @@ func (r *random) pick(avoid *Server, _ uint64) (*Server, bool) {
 	for range hurry {
 		at = r.draw()
 		a, b := &r.members[at], &r.members[r.draw()]
-		if b.places.active.Load()*a.weight < a.places.active.Load()*b.weight {
+		if b.places.active()*a.weight < a.places.active()*b.weight {
 			a, b = b, a
 		}
 		if a.server != avoid && a.server.take() {

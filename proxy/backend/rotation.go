@@ -1,7 +1,5 @@
 package backend
 
-import "sync/atomic"
-
 // rotation is the servers that take balanced requests, as they were at one
 // moment, with what the algorithm has worked out about them. It never changes:
 // when the state of a server does, the version of its group is raised, and the
@@ -14,6 +12,8 @@ type rotation struct {
 	// has tells for each server of the backend whether it is a member.
 	has     []bool
 	balance balancer
+	// only is the only member, nil when there are more.
+	only *Server
 	// err says why there are no members.
 	err error
 }
@@ -29,49 +29,28 @@ type member struct {
 	limit int64
 }
 
-// places are the counters of a server that claims write to. Those of the servers
-// of one backend lie side by side, since leastconn reads all of them.
-type places struct {
-	active, claims atomic.Int64
-}
+func (m *member) full() bool { return m.places.active() >= m.limit }
 
-// newPlaces makes counters for n servers, apart from what others write to.
-func newPlaces(n int) []*places {
-	const apart = 4 // fill a cache line
-	all := make([]places, n+2*apart)
-	list := make([]*places, n)
-	for i := range list {
-		list[i] = &all[apart+i]
+// but is the server to avoid: the only member is not to be avoided.
+func (r *rotation) but(avoid *Server) *Server {
+	if avoid == r.only {
+		return nil
 	}
-	return list
-}
-
-func (m *member) full() bool { return m.limit > 0 && m.places.active.Load() >= m.limit }
-
-// pick is balancer.pick; with one member there is nobody else to take.
-func (r *rotation) pick(avoid *Server, hash uint64) (*Server, bool) {
-	switch len(r.members) {
-	case 0:
-		return nil, false
-	case 1:
-		avoid = nil
-	}
-	return r.balance.pick(avoid, hash)
+	return avoid
 }
 
 // takes tells whether the server at a place in the file may be given to a request
 // that avoids another, or this very one.
 func (r *rotation) takes(at int, avoided bool) bool {
-	return r.has[at] && (!avoided || len(r.members) == 1)
+	return r.has[at] && (!avoided || r.only != nil)
 }
 
 // current is the rotation in force.
 func (b *Backend) current() *rotation {
-	r := b.rotation.Load()
-	if r.version != b.group.version.Load() {
-		return b.rotate()
+	if r := b.rotation.Load(); r.version == b.group.version.Load() {
+		return r
 	}
-	return r
+	return b.rotate()
 }
 
 // rotate brings the rotation up to date.
@@ -119,6 +98,8 @@ func (b *Backend) gather(r *rotation) {
 		}
 	}
 	switch {
+	case len(r.members) == 1:
+		r.only = r.members[0].server
 	case len(r.members) > 0:
 	case maint > 0 && maint == len(b.servers):
 		r.err = ErrMaintenance

@@ -48,9 +48,6 @@ func newRoundRobin(members []member, old balancer) *roundRobin {
 // settle notes with each server the part of a round that it has yet to wait.
 func (r *roundRobin) settle() {
 	n := uint64(len(r.schedule))
-	if n == 0 {
-		return
-	}
 	done := (r.turn.Load() + 1) % n
 	for i := range r.members {
 		past := float64(r.shares[i]) * float64(done) / float64(n)

@@ -28,8 +28,8 @@ type Server struct {
 	seed uint64
 
 	live atomic.Pointer[settings]
-	// limit is live.limit as far as slow start allows, 0 for none; most is the most
-	// places that were taken at one time.
+	// limit is live.limit as far as slow start allows, maxActive for none; most is
+	// the most places that were taken at one time.
 	limit, most atomic.Int64
 	// queued is how many wait for this very server, line is who they are, which the
 	// queue guards.
@@ -182,7 +182,7 @@ func (s *Server) Authority() string { return s.address.authority() }
 func (s *Server) MaxConnections() int { return int(s.live.Load().limit) }
 
 // Active is how many places are taken.
-func (s *Server) Active() int64 { return s.places.active.Load() }
+func (s *Server) Active() int64 { return s.places.active() }
 
 // ActiveMax is the most places that were taken at one time.
 func (s *Server) ActiveMax() int64 { return s.most.Load() }
@@ -196,7 +196,7 @@ func (s *Server) QueuedMax() int64 { return s.queuedMost.Load() }
 // Counters reads the counters, each by itself: their sum need not fit.
 func (s *Server) Counters() Counters {
 	c := s.pool.counters()
-	c.Claims = s.places.claims.Load()
+	c.Claims = s.places.claims()
 	c.Failures = s.failures.Load()
 	return c
 }

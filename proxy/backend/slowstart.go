@@ -53,10 +53,11 @@ func (s *Server) warm() bool {
 			s.since = time.Time{}
 		}
 	}
-	s.limit.Store(live.limit)
+	limit := int64(maxActive)
 	if live.limit > 0 {
-		s.limit.Store(max(1, live.limit*share/fullShare))
+		limit = max(1, min(live.limit, maxActive)*share/fullShare)
 	}
+	s.limit.Store(limit)
 	return s.share.Swap(share) != share
 }
 
