@@ -14,8 +14,11 @@ import (
 	gomail "github.com/wneessen/go-mail"
 )
 
+// MaxRecipients is how many recipients one message may have: what every server
+// must take (RFC 5321, section 4.5.3.1.8).
+const MaxRecipients = 100
+
 const (
-	maxRecipients = 100 // what every server must take, RFC 5321 section 4.5.3.1.8
 	maxSubject    = 200 // characters
 	maxAddress    = 254 // what fits a path, RFC 5321 section 4.5.3.1.3
 )
@@ -95,8 +98,8 @@ func (s *Sender) write(m Message, to []netmail.Address) *gomail.Msg {
 }
 
 func recipients(list []string) ([]netmail.Address, error) {
-	if len(list) == 0 || len(list) > maxRecipients {
-		return nil, fmt.Errorf("%d recipients: 1 to %d are possible", len(list), maxRecipients)
+	if len(list) == 0 || len(list) > MaxRecipients {
+		return nil, fmt.Errorf("%d recipients: 1 to %d are possible", len(list), MaxRecipients)
 	}
 	to := make([]netmail.Address, 0, len(list))
 	for _, text := range list {
