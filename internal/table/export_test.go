@@ -11,6 +11,15 @@ func (t *Table[V]) Shards() int { return len(t.shards) }
 // SlotBytes is the size of a slot.
 func SlotBytes[V any]() int64 { return int64(unsafe.Sizeof(slot[V]{})) }
 
+// Chunks is how many chunks of slots there are.
+func (t *Table[V]) Chunks() int {
+	n := 0
+	for i := range t.shards {
+		n += len(t.shards[i].chunks)
+	}
+	return n
+}
+
 // Hash is where a key goes.
 func (t *Table[V]) Hash(k Key) uint64 { return hash(t.seed, &k) }
 

@@ -110,7 +110,7 @@ func TestRefs(t *testing.T) {
 	if tab.Revisit(again, now, add) {
 		t.Error("a Ref led to an entry after Clear")
 	}
-	if put("a") == again {
+	if r := put("a"); r == again || r == first {
 		t.Error("a Ref came back after Clear")
 	}
 	if tab.Revisit(table.Ref{}, now, add) {
@@ -171,6 +171,26 @@ func TestDeleteFunc(t *testing.T) {
 	}
 	if n := tab.Clear(); n != 4000 || tab.Len() != 0 {
 		t.Errorf("Clear = %d and left %d, want 4000 and 0", n, tab.Len())
+	}
+}
+
+func TestMemoryIsGivenBack(t *testing.T) {
+	tab, now := table.New[int](table.Options{Size: 10_000, Expire: time.Minute}, nil), time.Now()
+	fill := func() {
+		for i := range 10_000 {
+			tab.Put(number(i), i, now)
+		}
+	}
+	fill()
+	if tab.Chunks() == 0 {
+		t.Fatal("ten thousand entries take no chunk")
+	}
+	if tab.Sweep(now.Add(time.Hour)); tab.Chunks() != 0 {
+		t.Errorf("%d chunks after all had expired, want 0", tab.Chunks())
+	}
+	fill()
+	if tab.Clear(); tab.Chunks() != 0 {
+		t.Errorf("%d chunks after Clear, want 0", tab.Chunks())
 	}
 }
 

@@ -168,6 +168,10 @@ func TestWaitEnds(t *testing.T) {
 		if e := c.of("e"); !e.verdict.Allowed() || e.at != 12*time.Second {
 			t.Errorf("e: %+v after %v, want to pass after 12s", e.verdict, e.at)
 		}
+		// Those who left are not waited for.
+		if v := enter(c.l, "key", time.Now()); v != (limit.Verdict{}) {
+			t.Errorf("after all had ended: %+v, want to pass without a wait", v)
+		}
 	})
 }
 
@@ -223,6 +227,61 @@ func TestWaitingAcrossAReload(t *testing.T) {
 		}
 		if e := c.of("d"); e.at != 30*time.Second {
 			t.Errorf("the last passed after %v, want 30s", e.at)
+		}
+	})
+}
+
+// A newcomer at the very moment at which a place becomes free.
+func TestAPlaceGoesToWhoWaits(t *testing.T) {
+	o := atOnce(1)
+	o.Queue, o.MaxQueueKey = time.Minute, 1
+	for range 200 {
+		synctest.Test(t, func(t *testing.T) {
+			c := newCrowd(o, time.Second)
+			ticket, _ := c.l.Enter([]byte("key"), time.Now(), nil)
+			c.send("a", "key", nil)
+			ticket.Release(time.Now())
+			if _, v := c.l.Enter([]byte("key"), time.Now(), nil); v.Allowed() && !v.Waited {
+				t.Fatal("a newcomer took the place")
+			}
+			c.all.Wait()
+		})
+	}
+}
+
+// Two whose time is up at the moment at which a place becomes free: the second
+// gets it only when the first has given up.
+func TestTheLastMoment(t *testing.T) {
+	o := atOnce(1)
+	o.Queue = 5 * time.Second
+	for range 100 {
+		synctest.Test(t, func(t *testing.T) {
+			c := newCrowd(o, o.Queue)
+			c.sendAll("abc", "key")
+			c.all.Wait()
+			if b, c := c.of("b"), c.of("c"); b.verdict.Allowed() && c.verdict.Allowed() ||
+				b.at != o.Queue && c.verdict.Allowed() {
+				t.Fatalf("b: %+v, c: %+v", b, c)
+			}
+			if v := enter(c.l, "key", time.Now()); v != (limit.Verdict{}) {
+				t.Fatalf("after all had ended: %+v, want to pass without a wait", v)
+			}
+		})
+	}
+}
+
+// In a table that is far too small the record of those who wait may be pushed
+// out. They pass in the end, since nothing is known against them.
+func TestTheRecordOfThoseWhoWaitIsEvicted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := atOnce(1)
+		o.Size, o.Queue = 1, time.Minute
+		c := newCrowd(o, time.Hour)
+		c.sendAll("ab", "key")
+		c.sendAll("x", "other")
+		c.all.Wait()
+		if e := c.of("b"); !e.verdict.Allowed() || !e.verdict.Waited || e.at != time.Minute {
+			t.Errorf("b: %+v, want to pass after a minute", e)
 		}
 	})
 }
