@@ -14,13 +14,18 @@ package app
 import (
 	"context"
 	"errors"
+	"net/http"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
 
+	"doorward/health"
+	"doorward/internal/safe"
 	"doorward/proxy"
+	"doorward/stats"
 )
 
 // Options are what an App gets from outside.
@@ -29,13 +34,18 @@ type Options struct {
 	Path string
 	// Env looks up environment variables for ${NAME}.
 	Env func(string) (string, bool)
-	// StateDir keeps what must outlive the process, "" is memory only.
+	// StateDir keeps what must outlive the process, unless the configuration names
+	// another place; "" is memory only.
 	StateDir string
 	// Version stands in the log and at the control socket.
 	Version string
 
 	// dry builds without leaving anything behind.
 	dry bool
+	// sampler and steward are what the statistics page shows, and who does what its
+	// buttons ask for.
+	sampler *stats.Sampler
+	steward stats.Steward
 }
 
 // App is one running instance.
@@ -47,14 +57,28 @@ type App struct {
 	places    *places
 	listeners map[string]*listener
 	control   *control
+	sides     map[string]*side
 	notify    notifier
 	started   time.Time
+	monitor   *health.Monitor
+	metrics   http.Handler
+	// leaving says that a balancer in front should send nobody any more.
+	leaving atomic.Bool
+	// live is current for those who must not wait for mu.
+	live atomic.Pointer[generation]
+	// life ends with the instance; background is all that runs until then.
+	life       context.Context
+	end        context.CancelFunc
+	background sync.WaitGroup
 
 	// mu keeps reloads and Stop apart.
 	mu      sync.Mutex
 	stopped bool
 	// current is what the last successful build made.
 	current *generation
+	admin   *adminBook
+	outages outages
+	reloads stats.Reload
 }
 
 // ErrStopped says that the instance is stopping and takes no reload.
@@ -63,14 +87,24 @@ var ErrStopped = errors.New("doorward is stopping")
 // New reads the configuration and builds everything from it, without opening a
 // listener. What is wrong with the configuration comes as a *ConfigError.
 func New(o Options) (*App, error) {
+	a := &App{
+		listeners: map[string]*listener{}, control: &control{}, sides: map[string]*side{},
+		started: time.Now(), outages: outages{},
+	}
+	o.sampler, o.steward = stats.NewSampler(a, stats.SamplerOptions{}), a
 	g, err := build(o, nil)
 	if err != nil {
 		return nil, err
 	}
-	a := &App{
-		options: o, current: g, listeners: map[string]*listener{}, control: &control{},
-		notify: notifier{g.log}, started: time.Now(),
+	if a.admin, err = openAdmin(g.store); err != nil {
+		g.discard(nil)
+		return nil, err
 	}
+	a.options, a.current, a.notify = o, g, notifier{g.log}
+	a.live.Store(g)
+	a.life, a.end = context.WithCancel(context.Background())
+	a.metrics = stats.Metrics(o.sampler)
+	a.monitor = health.New(health.Options{Log: g.log, Changed: a.changed, Left: a.left})
 	a.places = newPlaces(connectionLimit(g.cfg))
 	a.engine = proxy.New(proxy.Options{
 		Log: g.log, Access: g.accessLog(),
@@ -90,16 +124,17 @@ func (a *App) Start() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	g := a.current
-	opened, err := a.open(g.cfg)
-	if err == nil {
-		a.control, err = openControl(g.cfg.Listen.Control, a.commands(), g.log)
-	}
+	opened, err := a.openAll(g)
 	if err != nil {
-		closeAll(opened)
 		g.discard(nil)
 		return err
 	}
 	a.commit(g, opened)
+	a.background.Add(1)
+	safe.Go(g.log, "statistics", func() {
+		defer a.background.Done()
+		a.options.sampler.Run(a.life)
+	})
 	g.warn()
 	if w := Toolchain(runtime.Version()); w != "" {
 		g.log.Warn("toolchain", zap.String("warning", w))
@@ -111,20 +146,54 @@ func (a *App) Start() error {
 	return nil
 }
 
+// openings are what a generation listens on and the one before did not.
+type openings struct {
+	listeners []*listener
+	sides     []*side
+	control   *control
+}
+
+// openAll opens what the generation listens on. After an error nothing more is open
+// than was before.
+func (a *App) openAll(g *generation) (o openings, err error) {
+	if o.listeners, err = a.open(g.cfg); err != nil {
+		return openings{}, err
+	}
+	if o.sides, err = a.openSides(g.cfg); err != nil {
+		closeAll(o.listeners)
+		return openings{}, err
+	}
+	if o.control, err = a.control.moveTo(g.cfg.Listen.Control, a.commands(), g.log); err != nil {
+		closeAll(o.listeners)
+		closeSides(o.sides)
+		return openings{}, err
+	}
+	return o, nil
+}
+
 // commit makes a generation the current one. It cannot fail.
-func (a *App) commit(g *generation, opened []*listener) {
+func (a *App) commit(g *generation, o openings) {
 	a.current = g
+	a.live.Store(g)
 	g.turnLogs()
 	a.engine.SetAccessLog(g.accessLog())
-	a.engine.Swap(g.snapshot)
+	a.restore(g)
 	for _, b := range g.backends {
 		b.Start()
 	}
+	a.monitor.Set(g.watchList())
+	a.engine.Swap(g.snapshot)
 	a.places.setMost(connectionLimit(g.cfg))
-	for _, l := range opened {
+	for _, l := range o.listeners {
 		a.listeners[l.address] = l
 	}
 	a.assign(g.cfg)
+	a.commitSides(g.cfg, o.sides)
+	if o.control != a.control {
+		a.control.close()
+		a.control = o.control
+	}
+	a.reloads.At = time.Now()
 }
 
 // afterDrain is how long connections that were cut at the end of a drain, and
@@ -142,10 +211,15 @@ func (a *App) Stop(ctx context.Context) error {
 	}
 	a.stopped = true
 	g := a.current
+	a.mu.Unlock()
+	a.leaving.Store(true)
+	a.announce(ctx, time.Duration(g.cfg.Timeouts.DrainDelay))
+	a.mu.Lock()
 	for _, l := range a.listeners {
 		l.close()
 	}
 	a.mu.Unlock()
+	g.closeBoard(nil)
 	if end, ok := ctx.Deadline(); ok {
 		a.notify.stopping(time.Until(end))
 	}
@@ -158,11 +232,33 @@ func (a *App) Stop(ctx context.Context) error {
 		_ = a.engine.Drain(last)
 	}
 	a.control.close()
+	for _, s := range a.sides {
+		s.close()
+	}
+	a.monitor.Stop()
 	for _, b := range g.backends {
 		b.Retire(nil)
 	}
+	g.stopAlerts(nil)
+	a.end()
+	a.background.Wait()
+	g.closeStore()
 	g.log.Info("stopped", zap.Bool("in_time", err == nil))
 	return errors.Join(err, g.closeLogs(last))
+}
+
+// announce gives a balancer in front the time to see that /readyz fails, before
+// listeners close.
+func (a *App) announce(ctx context.Context, d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
 }
 
 // ReopenLogs opens the log files again, after they were rotated.
@@ -172,11 +268,13 @@ func (a *App) ReopenLogs() {
 	a.current.reopenLogs()
 }
 
-// DrainTime is how long Stop should be given: timeouts.drain.
+// DrainTime is how long Stop should be given: timeouts.drain_delay and then
+// timeouts.drain.
 func (a *App) DrainTime() time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return time.Duration(a.current.cfg.Timeouts.Drain)
+	t := &a.current.cfg.Timeouts
+	return time.Duration(t.DrainDelay) + time.Duration(t.Drain)
 }
 
 // Root is the certificate of the internal CA as PEM, nil when there is none.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"time"
@@ -47,6 +48,8 @@ func (g *generation) backendOptions(c *config.Backend) backend.Options {
 			Queue: time.Duration(c.Timeouts.Queue), Tunnel: time.Duration(c.Timeouts.Tunnel),
 			Idle: time.Duration(g.cfg.Timeouts.ServerIdle),
 		},
+		QueueLimit: queueLimit(c.QueueLimit), SlowStart: time.Duration(c.SlowStart),
+		UseAllBackups: c.UseAllBackups,
 		TLS: &backend.TLSOptions{
 			// A pin stands in place of the CA and the name, unless a CA is given too.
 			Verify: c.TLS.Verify && (len(c.TLS.PinSHA256) == 0 || c.TLS.CAFile != ""),
@@ -54,12 +57,22 @@ func (g *generation) backendOptions(c *config.Backend) backend.Options {
 			ServerName: c.TLS.ServerName, Certificate: c.TLS.Certificate, Key: c.TLS.Key,
 		},
 	}
+	o.Balance, _ = backend.ParseBalance(string(c.Balance)) // config knows no other words
 	for _, s := range c.Servers {
 		o.Servers = append(o.Servers, backend.ServerOptions{
 			Name: s.Name, URL: s.URL, Weight: s.Weight, MaxConnections: int(s.MaxConnections),
+			Backup: s.Backup, QueueLimit: int(s.QueueLimit), Cookie: s.Cookie,
 		})
 	}
 	return o
+}
+
+// queueLimit is the bound of a queue, 0 meaning none in the configuration.
+func queueLimit(n config.Count) int {
+	if n == 0 {
+		return math.MaxInt
+	}
+	return int(n)
 }
 
 func retryOn(words []string) backend.RetryOn {

@@ -49,6 +49,30 @@ func readPage(name string) ([]byte, error) {
 	return body, nil
 }
 
+// ownMaintenancePage stands for those who configured none.
+const ownMaintenancePage = `<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>Maintenance</title>
+<h1>Back soon</h1>
+<p>This application is being maintained. Please try again in a few minutes.</p>
+`
+
+// maintenancePage is what clients see while every server of a backend is in
+// maintenance.
+func maintenancePage(b *config.Backend) (proxy.Page, error) {
+	name := b.MaintenancePage
+	if name == "" {
+		return proxy.Page{
+			ContentType: "text/html; charset=utf-8", Body: []byte(ownMaintenancePage),
+		}, nil
+	}
+	body, err := readPage(name)
+	if err != nil {
+		return proxy.Page{}, fmt.Errorf("maintenance_page: %w", err)
+	}
+	return proxy.Page{ContentType: contentType(name, "", body), Body: body}, nil
+}
+
 func contentType(name, given string, body []byte) string {
 	if given != "" {
 		return given

@@ -11,13 +11,14 @@ import (
 
 	"doorward/config"
 	"doorward/internal/netset"
+	"doorward/internal/tally"
 	"doorward/proxy"
 	"doorward/proxy/h1"
 	"doorward/proxy/route"
 )
 
 // buildSnapshot makes what the request path works with.
-func (g *generation) buildSnapshot() error {
+func (g *generation) buildSnapshot(previous *generation) error {
 	cfg := g.cfg
 	var errs []error
 	answers, err := answerChanges(cfg, nil)
@@ -52,7 +53,7 @@ func (g *generation) buildSnapshot() error {
 	if g.certs != nil {
 		s.TLS = g.certs.ServerConfig()
 	}
-	errs = append(errs, g.buildRoutes(s))
+	errs = append(errs, g.buildRoutes(s, previous))
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
@@ -73,18 +74,28 @@ func set(n config.Networks) *netset.Set {
 	return netset.New(prefixes)
 }
 
-func (g *generation) buildRoutes(s *proxy.Snapshot) error {
+func (g *generation) buildRoutes(s *proxy.Snapshot, previous *generation) error {
 	var errs []error
-	rules := make([]route.Rule, len(g.cfg.Routes))
+	var rules []route.Rule
+	add := func(rule route.Rule, r *proxy.Route) {
+		rules = append(rules, rule)
+		s.Routes = append(s.Routes, r)
+	}
+	if g.board != nil {
+		rule, r, err := g.boardRoute()
+		errs = append(errs, err)
+		add(rule, r)
+	}
+	ours := len(rules)
 	for i := range g.cfg.Routes {
 		c := &g.cfg.Routes[i]
-		rules[i] = rule(c)
 		r, err := g.buildRoute(c)
 		if err != nil {
 			errs = append(errs, atRoute(c, err))
 		}
-		s.Routes = append(s.Routes, r)
+		add(rule(c), r)
 	}
+	g.countRoutes(s.Routes, previous)
 	table, err := route.Compile(rules)
 	errs = append(errs, err)
 	if err := errors.Join(errs...); err != nil {
@@ -92,11 +103,25 @@ func (g *generation) buildRoutes(s *proxy.Snapshot) error {
 	}
 	s.Table = table
 	for _, shadow := range table.Unreachable() {
-		never, by := &g.cfg.Routes[shadow.Rule], &g.cfg.Routes[shadow.By]
+		never := &g.cfg.Routes[shadow.Rule-ours]
 		g.warnings = append(g.warnings, never.Warning(fmt.Sprintf("route %q can never match: "+
-			"route %q before it takes all its requests", never.Name, by.Name)))
+			"route %q before it takes all its requests", never.Name, rules[shadow.By].Name)))
 	}
 	return nil
+}
+
+// countRoutes gives every route the counters that a route of its name had before.
+func (g *generation) countRoutes(routes []*proxy.Route, previous *generation) {
+	g.traffic = map[string]*tally.Tally{}
+	for _, r := range routes {
+		if previous != nil {
+			r.Tally = previous.traffic[r.Name]
+		}
+		if r.Tally == nil {
+			r.Tally = tally.New()
+		}
+		g.traffic[r.Name] = r.Tally
+	}
 }
 
 // atRoute says that an error is about a route.
@@ -130,6 +155,7 @@ func (g *generation) buildRoute(c *config.Route) (*proxy.Route, error) {
 		Name: c.Name, Networks: set(c.Access.Networks), Upgrades: lower(c.Upgrades),
 		Origins: lower(c.Origins), BodyBytes: int64(c.BodyBytes),
 		ClientTimeout: first(c.Timeouts.Client, g.cfg.Timeouts.Client),
+		Limits:        g.routeLimits(c),
 	}
 	var errs [6]error
 	r.Request, errs[0] = proxy.CompileChanges(true,
@@ -165,9 +191,22 @@ func (g *generation) buildAction(c *config.Route, r *proxy.Route) (err error) {
 		if b := g.cfg.Backends[c.Backend]; b != nil {
 			r.ServerTimeout = first(c.Timeouts.Server, b.Timeouts.Server)
 			r.TunnelTimeout = first(c.Timeouts.Tunnel, b.Timeouts.Tunnel)
+			r.Persistence = g.persistence[b.Name]
+			r.CloseOnDown = b.OnDown == "close"
+			r.Hash = hashKey(b.Balance)
+			r.Maintenance, err = maintenancePage(b)
 		}
 	}
 	return err
+}
+
+// hashKey is what a backend that balances by hashes goes by; nothing for others.
+func hashKey(balance config.Selector) proxy.Key {
+	switch balance.Kind() {
+	case "source", "uri", "header", "user":
+		return keyOf(balance)
+	}
+	return proxy.Key{}
 }
 
 func first(a, b config.Duration) time.Duration {

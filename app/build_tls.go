@@ -20,8 +20,8 @@ func (g *generation) buildTLS(o Options, previous *generation) error {
 	if c.MinVersion == "1.3" {
 		opts.MinVersion = cryptotls.VersionTLS13
 	}
-	if o.StateDir != "" {
-		opts.InternalDir = filepath.Join(o.StateDir, "internal-ca")
+	if dir := o.stateFolder(g.cfg); dir != "" {
+		opts.InternalDir = filepath.Join(dir, "internal-ca")
 	}
 	var old *tls.Manager
 	if previous != nil {

@@ -6,9 +6,15 @@ import (
 
 	"go.uber.org/zap"
 
+	"doorward/alert"
 	"doorward/config"
+	"doorward/health"
+	"doorward/internal/safe"
+	"doorward/internal/tally"
 	"doorward/proxy"
 	"doorward/proxy/backend"
+	"doorward/proxy/limit"
+	"doorward/state"
 	"doorward/tls"
 )
 
@@ -17,7 +23,17 @@ type generation struct {
 	cfg      *config.Config
 	snapshot *proxy.Snapshot
 	backends map[string]*backend.Backend
-	certs    *tls.Manager
+	// persistence is by backend, limiters and traffic (of routes) by name.
+	persistence map[string]proxy.Persistence
+	limiters    map[string]*limit.Limiter
+	traffic     map[string]*tally.Tally
+	// targets are the servers to check.
+	targets []health.Target
+	certs   *tls.Manager
+	// store outlives the generation, and all that follow it.
+	store  *state.Store
+	alerts *alert.Alerter
+	board  *board
 	logSet
 	warnings config.Diagnostics
 }
@@ -33,16 +49,30 @@ func build(o Options, previous *generation) (*generation, error) {
 	g := &generation{cfg: cfg, warnings: found}
 	err := errors.Join(
 		g.buildLogs(o, previous),
-		g.buildTLS(o, previous),
-		g.buildBackends(previous),
-		g.buildSnapshot(),
+		g.openStore(o, previous),
 	)
+	if err == nil {
+		err = g.buildParts(o, previous)
+	}
 	if err != nil {
 		g.discard(previous)
 		faults := diagnose(err, config.Diagnostic{File: cfg.Files[0]})
 		return nil, &ConfigError{slices.Concat(faults, g.warnings)}
 	}
 	return g, nil
+}
+
+func (g *generation) buildParts(o Options, previous *generation) error {
+	g.buildLimits(previous)
+	g.buildBoard(o, previous)
+	return errors.Join(
+		g.buildTLS(o, previous),
+		g.buildBackends(previous),
+		g.buildPersistence(previous),
+		g.buildChecks(),
+		g.buildAlerts(previous),
+		g.buildSnapshot(previous),
+	)
 }
 
 // discard undoes a build that did not come into force.
@@ -54,6 +84,11 @@ func (g *generation) discard(previous *generation) {
 		}
 		b.Retire(live)
 	}
+	g.stopAlerts(previous)
+	g.closeBoard(previous)
+	if previous == nil {
+		g.closeStore()
+	}
 	g.discardLogs(previous)
 }
 
@@ -62,6 +97,8 @@ func (g *generation) retire(next *generation) {
 	for name, b := range g.backends {
 		b.Retire(next.backends[name])
 	}
+	g.closeBoard(next)
+	safe.Go(g.log, "alerts", func() { g.stopAlerts(next) })
 }
 
 // warn writes what is legal but unwise.

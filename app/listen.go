@@ -24,6 +24,7 @@ type listener struct {
 	face    atomic.Pointer[proxy.Listener]
 	closed  atomic.Bool
 	places  *places
+	counts  *proxy.ListenerCounts
 }
 
 // open opens the listeners that the configuration has and the instance has not.
@@ -41,7 +42,7 @@ func (a *App) open(cfg *config.Config) ([]*listener, error) {
 			continue
 		}
 		opened = append(opened, &listener{
-			address: address, sock: sock, places: a.places,
+			address: address, sock: sock, places: a.places, counts: proxy.NewListenerCounts(),
 		})
 	}
 	if len(errs) > 0 {
@@ -79,6 +80,7 @@ func (a *App) assign(cfg *config.Config) {
 		if old != nil && old.TLS == face.TLS && old.RedirectPort == face.RedirectPort {
 			continue
 		}
+		face.Counts = l.counts
 		l.face.Store(face)
 		if old != nil {
 			old.Close()

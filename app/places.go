@@ -44,6 +44,13 @@ func (p *places) give() {
 	p.free.Signal()
 }
 
+// limit is how many places there are.
+func (p *places) limit() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.most
+}
+
 // setMost changes the bound; those above it may stay.
 func (p *places) setMost(most int) {
 	p.mu.Lock()

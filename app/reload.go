@@ -35,11 +35,15 @@ func (a *App) Reload() (Report, error) {
 	report, err := a.guardedReload()
 	log, when := a.current.log, time.Now().Format(time.TimeOnly)
 	if err != nil {
+		a.reloads.Refused++
+		a.reloads.FailedAt, a.reloads.Error = time.Now(), err.Error()
 		log.Error("reload refused, the old configuration stays in force", zap.Error(err))
 		line, _, _ := strings.Cut(err.Error(), "\n")
 		a.notify.ready(fmt.Sprintf("serving; reload refused at %s: %s", when, line))
 		return Report{}, err
 	}
+	a.reloads.Done++
+	a.reloads.FailedAt, a.reloads.Error = time.Time{}, ""
 	log.Info("reloaded", zap.Strings("changes", report.Changes),
 		zap.Int64("took_ms", report.Milliseconds))
 	a.notify.ready("serving; reloaded at " + when)
@@ -65,24 +69,14 @@ func (a *App) reload() (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	opened, err := a.open(next.cfg)
+	opened, err := a.openAll(next)
 	if err != nil {
-		next.discard(old)
-		return Report{}, err
-	}
-	control, err := a.control.moveTo(next.cfg.Listen.Control, a.commands(), next.log)
-	if err != nil {
-		closeAll(opened)
 		next.discard(old)
 		return Report{}, err
 	}
 	// Nothing below this line can fail.
 	a.commit(next, opened)
 	old.retire(next)
-	if control != a.control {
-		a.control.close()
-		a.control = control
-	}
 	next.warn()
 	report := Report{
 		Changes: next.diff(old), Warnings: []string{},
