@@ -1,0 +1,242 @@
+// The page works without this script. With it, figures change as they do, the
+// filter needs no button, and buttons need no other page.
+"use strict";
+(() => {
+  const root = document.documentElement;
+  const $ = (id) => document.getElementById(id);
+  const stored = (value) => {
+    try { // a browser may forbid it
+      if (value !== undefined) localStorage.setItem("theme", value);
+      return localStorage.getItem("theme") || "";
+    } catch {
+      return value || "";
+    }
+  };
+  // At once, not when the page is there, or it would be seen in the other theme.
+  root.dataset.theme = stored();
+  root.dataset.script = "on";
+
+  const themes = { "": "Auto", light: "Light", dark: "Dark" };
+
+  function theme() {
+    const button = $("theme");
+    const show = () => {
+      button.textContent = themes[root.dataset.theme];
+      button.setAttribute("aria-label", "Theme: " + themes[root.dataset.theme]);
+    };
+    button.hidden = false;
+    button.addEventListener("click", () => {
+      const names = Object.keys(themes);
+      const next = names[(names.indexOf(root.dataset.theme) + 1) % names.length];
+      root.dataset.theme = stored(next);
+      show();
+    });
+    show();
+  }
+
+  // Filter: the server does the same for browsers without script.
+  const well = new Set(["up", "open"]);
+
+  function filter() {
+    const text = $("filter").value;
+    const words = text.toLowerCase().split(/\s+/).filter(Boolean);
+    const hideUp = $("hide").checked;
+    let any = false;
+    for (const group of document.querySelectorAll(".grid tbody")) {
+      let some = false;
+      for (const row of group.querySelectorAll("tr[data-find]:not(.total)")) {
+        const status = row.querySelector(".status").textContent.toLowerCase();
+        const found = row.dataset.find + " " + status;
+        row.hidden = hideUp && well.has(row.dataset.state) ||
+          !words.every((word) => found.includes(word));
+        some ||= !row.hidden;
+      }
+      group.hidden = !some && (words.length > 0 || hideUp);
+      any ||= !group.hidden;
+    }
+    $("nothing").hidden = any;
+  }
+
+  function slash(event) {
+    if (event.key !== "/" || event.target.closest("input")) return;
+    event.preventDefault();
+    $("filter").focus();
+  }
+
+  // filtering is for a new <main>.
+  function filtering() {
+    const form = document.querySelector(".tools");
+    const address = () => {
+      const query = new URLSearchParams();
+      if ($("filter").value) query.set("filter", $("filter").value);
+      if ($("hide").checked) query.set("up", "hide");
+      history.replaceState(null, "", query.size ? "/?" + query : "/");
+    };
+    form.addEventListener("input", () => { filter(); address(); });
+    form.addEventListener("submit", (event) => { event.preventDefault(); filter(); });
+    $("all").addEventListener("change", () => {
+      root.dataset.figures = $("all").checked ? "all" : "";
+    });
+    filter();
+  }
+
+  // Events: texts, states, hints and lines by the id of their element.
+  const dim = new Set(["0", "0 B", "0s", "–"]);
+
+  function apply(change) {
+    for (const [id, text] of Object.entries(change.t || {})) {
+      const element = $(id);
+      if (!element || element.textContent === text) continue;
+      element.textContent = text;
+      if (element.localName === "td") element.classList.toggle("dim", dim.has(text));
+    }
+    for (const [id, state] of Object.entries(change.s || {})) {
+      const element = $(id);
+      if (!element) continue;
+      element.dataset.state = state;
+      for (const button of element.querySelectorAll(":scope > button[name=state]")) {
+        button.setAttribute("aria-pressed", String(button.value === state));
+      }
+    }
+    for (const [id, hint] of Object.entries(change.h || {})) {
+      const element = $(id);
+      if (element) element.title = hint;
+    }
+    for (const [id, path] of Object.entries(change.d || {})) {
+      const element = $(id);
+      if (element) element.setAttribute("d", path);
+    }
+    if (change.s) filter();
+  }
+
+  // renew fetches the page when rows came or went. It waits until no panel is open,
+  // since whoever reads one is not done.
+  let renewing = false;
+  async function renew() {
+    if (renewing || document.querySelector(":popover-open")) return;
+    renewing = true;
+    try {
+      const answer = await fetch("/" + location.search);
+      if (!answer.ok) return;
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const typed = [$("filter").value, $("hide").checked];
+      document.querySelector("main").replaceWith(page.querySelector("main"));
+      [$("filter").value, $("hide").checked] = typed;
+      filtering();
+    } finally {
+      renewing = false;
+    }
+  }
+
+  let source = null;
+  const live = (state, text) => {
+    $("live").dataset.live = state;
+    $("live").textContent = text;
+  };
+
+  function listen() {
+    source = new EventSource("/events");
+    live("wait", "Connecting");
+    source.onmessage = (event) => {
+      live("on", "Live");
+      const change = JSON.parse(event.data);
+      if (change.k !== document.querySelector("main").dataset.key) {
+        renew().catch(() => {});
+        return;
+      }
+      apply(change);
+    };
+    source.onerror = () => {
+      live("off", "Not live: trying again");
+      // A refusal ends the source for good; a broken connection it mends itself.
+      if (source && source.readyState === EventSource.CLOSED) {
+        source = null;
+        setTimeout(() => { if (!source && !document.hidden) listen(); }, 10000);
+      }
+    };
+  }
+
+  // Nobody looks at a hidden page, and the instance serves only so many.
+  function visibility() {
+    document.addEventListener("visibilitychange", () => {
+      if (document.hidden) {
+        if (source) source.close();
+        source = null;
+        live("off", "Paused");
+      } else if (!source) {
+        listen();
+      }
+    });
+    if (!document.hidden) listen();
+  }
+
+  // A button sends its form without leaving the page.
+  async function act(event) {
+    const form = event.target.closest("form.buttons");
+    if (!form || !event.submitter) return;
+    event.preventDefault();
+    const body = new URLSearchParams(new FormData(form, event.submitter));
+    const flash = $("flash");
+    flash.textContent = "";
+    form.setAttribute("aria-busy", "true");
+    try {
+      const answer = await fetch(form.action, { method: "POST", body, redirect: "manual" });
+      if (answer.type !== "opaqueredirect") {
+        const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+        const said = page.getElementById("flash");
+        throw new Error(said ? said.textContent : `refused (${answer.status}): load the page again`);
+      }
+    } catch (error) {
+      flash.textContent = error.message;
+      form.closest("[popover]").hidePopover();
+      flash.scrollIntoView({ block: "center" });
+    } finally {
+      form.removeAttribute("aria-busy");
+    }
+  }
+
+  // Charts: the value under the pointer is read off the line that is drawn.
+  const minutes = 60;
+
+  function valueAt(line, x, top) {
+    const points = (line.getAttribute("d") || "").slice(1).split("L");
+    const at = points.find((point) => Number(point.split(" ")[0]) === x);
+    return at === undefined ? undefined : (1 - Number(at.split(" ")[1]) / 100) * top;
+  }
+
+  const written = {
+    rate: (value) => value.toFixed(value < 10 ? 1 : 0) + "/s",
+    time: (value) => value < 1 ? (value * 1000).toFixed(value < 0.1 ? 1 : 0) + " ms" : value.toFixed(2) + " s",
+  };
+
+  function readChart(event) {
+    const plot = event.target.closest && event.target.closest(".plot");
+    for (const read of document.querySelectorAll(".read")) {
+      if (!plot || read.parentElement !== plot) read.hidden = true;
+    }
+    if (!plot) return;
+    const box = plot.getBoundingClientRect();
+    const x = Math.max(1, Math.min(360, Math.round((event.clientX - box.left) / box.width * 360)));
+    const chart = plot.closest(".chart");
+    const parts = [];
+    chart.querySelectorAll("path.line").forEach((line, i) => {
+      const value = valueAt(line, x, Number(plot.dataset.state));
+      const label = chart.querySelectorAll("figcaption li span")[i].textContent;
+      if (value !== undefined) parts.push(label + " " + written[chart.dataset.kind](value));
+    });
+    const ago = Math.round((360 - x) / 360 * minutes);
+    const read = plot.querySelector(".read");
+    read.textContent = parts.concat(ago ? ago + " min ago" : "now").join(" · ");
+    read.hidden = parts.length === 0;
+    read.dataset.side = x > 180 ? "left" : "right";
+  }
+
+  document.addEventListener("DOMContentLoaded", () => {
+    theme();
+    filtering();
+    visibility();
+    document.addEventListener("keydown", slash);
+    document.addEventListener("submit", act);
+    document.addEventListener("pointermove", readChart);
+  });
+})();

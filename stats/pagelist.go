@@ -1,0 +1,164 @@
+package stats
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+)
+
+// list is a small table below the large one. The first cell of a row is its name.
+type list struct {
+	Title string
+	Heads []string
+	Rows  [][]cell
+	// Facts says that each row is a name and a value, and there are no heads.
+	Facts bool
+}
+
+func listsOf(p *Picture) []list {
+	all := []list{processList(p), reloadList(p)}
+	for _, l := range []list{routeList(p), stickList(p), limitList(p), certificateList(p)} {
+		if len(l.Rows) > 0 {
+			all = append(all, l)
+		}
+	}
+	return all
+}
+
+func processList(p *Picture) list {
+	n := &p.Node
+	l := list{Title: "Process", Facts: true}
+	add := func(label, id, text string) {
+		l.Rows = append(l.Rows, []cell{{Text: label}, {ID: id, Text: text}})
+	}
+	add("Doorward", "", n.Version)
+	add("Built with", "", n.Go)
+	add("Process", "", fmt.Sprintf("%d on %s", n.PID, n.Host))
+	add("Started", "", momentText(n.Started))
+	add("Processors", "", fmt.Sprint(n.Processors))
+	add("Processor time", "n-cpu", spanText(n.CPU))
+	add("Goroutines", "n-go", countText(int64(n.Goroutines)))
+	add("Connections since then", "n-conn", countText(n.ConnectionsTotal))
+	add("Most connections", "n-connmax", countText(p.All.SessionsMax))
+	add("Refused, over a limit", "n-refused", countText(n.Refused))
+	add("Failed TLS handshakes", "n-tls", countText(n.FailedHandshakes))
+	add("Panics", "n-panic", countText(n.Panics))
+	return l
+}
+
+func reloadList(p *Picture) list {
+	r := &p.Reload
+	l := list{Title: "Configuration", Facts: true}
+	add := func(label, id, text string) {
+		l.Rows = append(l.Rows, []cell{{Text: label}, {ID: id, Text: text}})
+	}
+	add("In force since", "r-at", momentText(r.At))
+	add("Reloads", "r-done", countText(r.Done))
+	add("Refused reloads", "r-refused", countText(r.Refused))
+	add("Last refused", "r-failed", momentText(r.FailedAt))
+	return l
+}
+
+func routeList(p *Picture) list {
+	l := list{Title: "Routes", Heads: []string{
+		"Route", "Backend", "Requests", "Rate", "4xx", "5xx", "Mean time",
+	}}
+	for i := range p.Routes {
+		r := &p.Routes[i]
+		backend := r.Backend
+		if backend == "" {
+			backend = noFigure
+		}
+		id := fmt.Sprint("r", i)
+		l.Rows = append(l.Rows, []cell{
+			{Text: r.Name}, {Text: backend},
+			{ID: id + "-req", Text: countText(r.Traffic.Requests)},
+			{ID: id + "-rate", Text: rateText(r.RequestRate) + "/s"},
+			{ID: id + "-4xx", Text: countText(r.Traffic.Classes[4])},
+			{ID: id + "-5xx", Text: countText(r.Traffic.Classes[5])},
+			{ID: id + "-mean", Text: tookText(r.Total.Mean)},
+		})
+	}
+	return l
+}
+
+func stickList(p *Picture) list {
+	l := list{Title: "Stick tables", Heads: []string{
+		"Backend", "On", "Used", "Size", "Expires", "Known", "New", "Evicted", "Refused",
+	}}
+	for i := range p.Backends {
+		b := &p.Backends[i]
+		if b.Stick == nil {
+			continue
+		}
+		id, s := fmt.Sprint("k", i), b.Stick
+		used := cell{ID: id + "-used", Text: countText(s.Used), State: "ok"}
+		if s.Size > 0 && s.Used >= s.Size {
+			used.State = "warn"
+		}
+		l.Rows = append(l.Rows, []cell{
+			{Text: b.Name}, {Text: s.On}, used,
+			{Text: countText(s.Size)}, {Text: spanText(s.Expire)},
+			{ID: id + "-hit", Text: countText(s.Matched)},
+			{ID: id + "-new", Text: countText(s.Stored)},
+			{ID: id + "-out", Text: countText(s.Evicted)},
+			{ID: id + "-no", Text: countText(s.Refused)},
+		})
+	}
+	return l
+}
+
+func limitList(p *Picture) list {
+	l := list{Title: "Rate limits", Heads: []string{
+		"Limit", "By", "Keys", "Passed", "Refused", "Delayed", "Waiting",
+	}}
+	for i := range p.Limits {
+		limit, id := &p.Limits[i], fmt.Sprint("l", i)
+		name := limit.Name
+		if limit.LogOnly {
+			name += " (only logged)"
+		}
+		l.Rows = append(l.Rows, []cell{
+			{Text: name}, {Text: limit.By},
+			{ID: id + "-keys", Text: countText(limit.Keys)},
+			{ID: id + "-pass", Text: countText(limit.Passed)},
+			{ID: id + "-no", Text: countText(limit.Refused)},
+			{ID: id + "-late", Text: countText(limit.Delayed)},
+			{ID: id + "-wait", Text: countText(limit.Queued)},
+		})
+	}
+	return l
+}
+
+// A certificate is pointed at when it should have been replaced by now, and once
+// more when hardly any time is left.
+const (
+	renewWithin = 21 * 24 * time.Hour
+	lateWithin  = 7 * 24 * time.Hour
+)
+
+func certificateList(p *Picture) list {
+	l := list{Title: "Certificates", Heads: []string{"For", "Days left", "Ends", "Issuer", "From"}}
+	for i := range p.Certificates {
+		c := &p.Certificates[i]
+		left := c.NotAfter.Sub(p.Node.Now)
+		days := cell{
+			ID: fmt.Sprint("c", i), State: "ok",
+			Text: fmt.Sprint(int(math.Floor(left.Hours() / 24))),
+		}
+		switch {
+		case left <= 0:
+			days.Text, days.State = "ended", "bad"
+		case left < lateWithin:
+			days.State = "bad"
+		case left < renewWithin:
+			days.State = "warn"
+		}
+		l.Rows = append(l.Rows, []cell{
+			{Text: strings.Join(c.Names, ", ")}, days,
+			{Text: c.NotAfter.Format(time.DateOnly)}, {Text: c.Issuer}, {Text: c.Source},
+		})
+	}
+	return l
+}

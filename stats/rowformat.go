@@ -1,0 +1,124 @@
+package stats
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+)
+
+// noFigure stands where a row has no such number, as opposed to zero.
+const noFigure = "–"
+
+// countText writes a number as people read it: exact up to ten millions, so that
+// it is seen to grow, then with a unit and four digits that count.
+func countText(n int64) string {
+	switch {
+	case n < 0:
+		return "-" + countText(-n)
+	case n < 10_000_000:
+		return grouped(n)
+	}
+	value, unit := scaled(float64(n))
+	return digits(value, 4) + unit
+}
+
+// grouped puts a comma before each three digits.
+func grouped(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// limitText writes a number of which 0 means any.
+func limitText(n int64) string {
+	if n == 0 {
+		return noFigure
+	}
+	return countText(n)
+}
+
+// sizeText writes a size in the units of networks, where a kilobyte is 1000.
+func sizeText(n float64) string {
+	if n < 999.5 {
+		return strconv.FormatFloat(n, 'f', 0, 64) + " B"
+	}
+	value, unit := scaled(n)
+	return digits(value, 3) + " " + unit + "B"
+}
+
+// scaled takes the thousands out of a number.
+func scaled(n float64) (float64, string) {
+	unit := ""
+	for _, next := range []string{"k", "M", "G", "T", "P", "E"} {
+		if n < 999.5 {
+			break
+		}
+		n, unit = n/1000, next
+	}
+	return n, unit
+}
+
+// digits writes a number below a thousand with so many digits.
+func digits(n float64, all int) string {
+	behind := all - 3
+	for limit := 99.5; n < limit && behind < all-1; limit /= 10 {
+		behind++
+	}
+	return strconv.FormatFloat(n, 'f', behind, 64)
+}
+
+// rateText writes how often something happens in a second.
+func rateText(f float64) string {
+	if f > 0 && f < 9.95 {
+		return strconv.FormatFloat(f, 'f', 1, 64)
+	}
+	return countText(int64(math.Round(f)))
+}
+
+// tookText writes how long something took that is a matter of milliseconds.
+func tookText(d time.Duration) string {
+	switch ms := d.Seconds() * 1000; {
+	case d <= 0:
+		return "0 ms"
+	case ms < 9.95:
+		return digits(ms, 2) + " ms"
+	case ms < 999.5:
+		return digits(ms, 3) + " ms"
+	case d < 100*time.Second:
+		return digits(d.Seconds(), 3) + " s"
+	}
+	return spanText(d)
+}
+
+// spanText writes a time that people wait for, in its two largest units.
+func spanText(d time.Duration) string {
+	s := int64(max(d, 0) / time.Second)
+	switch {
+	case s < 60:
+		return fmt.Sprintf("%ds", s)
+	case s < 3600:
+		return fmt.Sprintf("%dm %ds", s/60, s%60)
+	case s < 86400:
+		return fmt.Sprintf("%dh %dm", s/3600, s/60%60)
+	}
+	return fmt.Sprintf("%dd %dh", s/86400, s/3600%24)
+}
+
+// agoText writes how long before now something was; noFigure for never.
+func agoText(at, now time.Time) string {
+	if at.IsZero() {
+		return noFigure
+	}
+	return spanText(now.Sub(at))
+}
+
+// momentText writes a time of the clock; noFigure for never.
+func momentText(at time.Time) string {
+	if at.IsZero() {
+		return noFigure
+	}
+	return at.Format("2006-01-02 15:04:05 MST")
+}
