@@ -103,8 +103,8 @@ type Event struct {
 	Servers int
 }
 
-// Mailer sends a mail; a *mail.Sender is one. Errors that have a method
-// Temporary() bool and say false there are not tried again.
+// Mailer sends a mail; a *mail.Sender is one. Its errors are tried again, except
+// a *mail.SendError that is not temporary, and mail.ErrMessage.
 type Mailer interface {
 	Send(ctx context.Context, m mail.Message) error
 }

@@ -3,8 +3,10 @@ package alert_test
 import (
 	"context"
 	"errors"
+	"net"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -73,7 +75,8 @@ func TestFlappingFarm(t *testing.T) {
 		wait(10 * time.Second)
 		got := p.all()
 		if len(got) < 4 || len(got) > 7 || a.Lost() != 0 {
-			t.Errorf("%d mails in a minute, lost %d, want one per delay and none", len(got), a.Lost())
+			t.Errorf("%d mails in a minute, lost %d, want one per delay and none",
+				len(got), a.Lost())
 		}
 		for _, m := range got {
 			if !strings.Contains(m.Subject, "app: 500 servers ") || len(m.Text) > 50_000 {
@@ -126,20 +129,24 @@ func TestWaysDoNotWaitForEachOther(t *testing.T) {
 
 func TestMailIsTriedAgain(t *testing.T) {
 	busy := &mail.SendError{Code: 451}
+	refused := &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 	for name, c := range map[string]struct {
 		answers []error
 		want    []time.Duration // of the attempts
 		lost    uint64
 	}{
 		"at once":           {[]error{nil}, seconds(0), 0},
-		"third time":        {[]error{errors.New("no route"), busy, nil}, seconds(0, 5, 35), 0},
+		"third time":        {[]error{refused, busy, nil}, seconds(0, 5, 35), 0},
 		"never":             {[]error{busy, busy, busy, nil}, seconds(0, 5, 35), 1},
+		"bad message":       {[]error{mail.ErrMessage, nil}, seconds(0), 1},
 		"refused for good":  {[]error{&mail.SendError{Code: 535}, nil}, seconds(0), 1},
 		"refused at second": {[]error{busy, &mail.SendError{Code: 550}, nil}, seconds(0, 5), 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				p := &postman{answer: func(_ context.Context, n int) error { return c.answers[n-1] }}
+				p := &postman{answer: func(_ context.Context, n int) error {
+					return c.answers[n-1]
+				}}
 				a, logged := started(t, alert.Options{Mailer: p})
 				a.Tell(down())
 				wait(10 * time.Minute)
@@ -148,7 +155,8 @@ func TestMailIsTriedAgain(t *testing.T) {
 					at = append(at, m.at)
 				}
 				if !slices.Equal(at, c.want) || a.Lost() != c.lost {
-					t.Errorf("attempts at %v, lost %d, want %v and %d", at, a.Lost(), c.want, c.lost)
+					t.Errorf("attempts at %v, lost %d, want %v and %d",
+						at, a.Lost(), c.want, c.lost)
 				}
 				if n := logged.FilterLevelExact(zap.ErrorLevel).Len(); uint64(n) != c.lost {
 					t.Errorf("%d errors logged, want %d", n, c.lost)
@@ -279,7 +287,8 @@ func TestOptions(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			a, err := alert.New(o)
-			if a != nil || !errors.Is(err, alert.ErrOption) || strings.Contains(err.Error(), "secret") {
+			if a != nil || !errors.Is(err, alert.ErrOption) ||
+				strings.Contains(err.Error(), "secret") {
 				t.Errorf("New = %v, %v, want an option error that tells no secret", a, err)
 			}
 		})

@@ -25,8 +25,16 @@ type batch struct {
 	dropped int     // how many before them are missing
 }
 
-// attempt sends a message that is ready. It may be called again after an error.
+// attempt sends a message that is ready. It may be called again after an error
+// that is no lastingError.
 type attempt func(context.Context) error
+
+// lastingError marks what another attempt would not change. Temporary methods
+// along the chain do not say so: those of package net call it lasting when nobody
+// listens.
+type lastingError struct{ error }
+
+func (e lastingError) Unwrap() error { return e.error }
 
 // outlet is one way of telling, with the queue for it.
 type outlet struct {
@@ -137,12 +145,13 @@ func (o *outlet) deliver(ctx context.Context, b batch) {
 	send, pause := o.prepare(b), firstPause
 	for try := 1; ; try++ {
 		err := send(ctx)
+		_, lasting := errors.AsType[lastingError](err)
 		switch {
 		case err == nil:
 			told = true
 			log.Debug("changes of servers told", zap.Int("tries", try))
 			return
-		case try == tries || ctx.Err() != nil || !temporary(err):
+		case try == tries, lasting, ctx.Err() != nil:
 			log.Error("changes of servers could not be told, they are lost",
 				zap.Int("tries", try), zap.Error(err))
 			return
@@ -151,10 +160,4 @@ func (o *outlet) deliver(ctx context.Context, b batch) {
 		o.pause(ctx, pause)
 		pause *= pauseGrows
 	}
-}
-
-// temporary says that another attempt may end otherwise.
-func temporary(err error) bool {
-	var e interface{ Temporary() bool }
-	return !errors.As(err, &e) || e.Temporary()
 }

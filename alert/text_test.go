@@ -167,7 +167,8 @@ func TestLongListsAreSummarized(t *testing.T) {
 // fill the mail, nor get into the subject.
 func TestReasonsOfServersStayInTheirLine(t *testing.T) {
 	m := told(t, "edge1", with(func(e *alert.Event) {
-		e.Reason = "L7STS <!channel>\r\n\r\n2026-03-04 all is well\u2028\x00" + strings.Repeat("x", 5000)
+		e.Reason = "L7STS <!channel>\r\n\r\n2026-03-04 all is well\u2028\x00" +
+			strings.Repeat("x", 5000)
 	}))
 	if lines := strings.Count(m.Text, "\n"); lines != 3 || len(m.Text) > 400 {
 		t.Errorf("%d lines, %d bytes:\n%s", lines, len(m.Text), m.Text)

@@ -79,13 +79,11 @@ func newHook(o Options) (*hook, error) {
 			DisableKeepAlives:      true, // the next one is hours away
 		}
 	}
+	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &hook{
-		url:  u,
-		host: o.Host,
-		client: &http.Client{
-			Transport:     transport,
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
+		url:     u,
+		client:  &http.Client{Transport: transport, CheckRedirect: stay},
+		host:    o.Host,
 		secrets: hidden(u),
 	}, nil
 }
@@ -135,11 +133,7 @@ func (h *hook) post(ctx context.Context, data []byte) error {
 	if answer.StatusCode/100 == 2 {
 		return nil
 	}
-	said, _ := io.ReadAll(io.LimitReader(answer.Body, maxBody))
-	return &hookError{
-		place: h.url.Scheme + "://" + h.url.Host, status: answer.StatusCode,
-		said: strings.TrimSpace(printable(h.secrets.Replace(string(said)))),
-	}
+	return h.refused(answer)
 }
 
 // failed keeps the cause alone: the library's error begins with the URL.
@@ -150,30 +144,23 @@ func (h *hook) failed(err error) error {
 	return fmt.Errorf("%s://%s: %w", h.url.Scheme, h.url.Host, err)
 }
 
-// hookError is an answer other than 200 to 299.
-type hookError struct {
-	place  string
-	status int
-	said   string
-}
-
-func (e *hookError) Error() string {
-	text := fmt.Sprintf("%s answered %d %s", e.place, e.status, http.StatusText(e.status))
-	switch {
-	case e.status/100 == 3:
-		return text + "; redirects are not followed: use the URL that it leads to"
-	case e.said != "":
-		return text + ": " + e.said
+// refused makes the error of an answer other than 200 to 299. The receiver's own
+// errors, and its "later", are worth another attempt. What it says about the
+// request will not change.
+func (h *hook) refused(answer *http.Response) error {
+	said, _ := io.ReadAll(io.LimitReader(answer.Body, maxBody))
+	text := strings.TrimSpace(printable(h.secrets.Replace(string(said))))
+	if answer.StatusCode/100 == 3 {
+		text = "redirects are not followed, use the URL that it leads to"
 	}
-	return text
-}
-
-// Temporary makes the errors of the receiver, and its "later", worth another
-// attempt. What it says about the request will not change.
-func (e *hookError) Temporary() bool {
-	switch e.status {
+	err := fmt.Errorf("%s://%s answered %d %s: %s", h.url.Scheme, h.url.Host, answer.StatusCode,
+		http.StatusText(answer.StatusCode), text)
+	switch answer.StatusCode {
 	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
-		return true
+		return err
 	}
-	return e.status/100 == 5
+	if answer.StatusCode/100 == 5 {
+		return err
+	}
+	return lastingError{err}
 }

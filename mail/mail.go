@@ -135,8 +135,7 @@ func (o *Options) complete() error {
 	switch {
 	case !known:
 		return fmt.Errorf("security %q: use starttls, tls or none", o.Security)
-	case o.Host == "" || strings.ContainsFunc(o.Host, notPrintable) ||
-		strings.ContainsAny(o.Host, " /[]"):
+	case !plausible(o.Host):
 		return fmt.Errorf("host %q: the name or address of a mail server is needed", o.Host)
 	case o.Port < 1 || o.Port > 65535:
 		return fmt.Errorf("port %d: use 1 to 65535", o.Port)
@@ -149,6 +148,16 @@ func (o *Options) complete() error {
 			" use starttls or tls, or no username", o.Host)
 	}
 	return nil
+}
+
+// plausible keeps out what the name of a host is mistaken for: a URL, a name with
+// a port.
+func plausible(host string) bool {
+	if _, err := netip.ParseAddr(host); err == nil {
+		return true
+	}
+	return host != "" && !strings.ContainsAny(host, " /:[]") &&
+		!strings.ContainsFunc(host, notPrintable)
 }
 
 func loopback(host string) bool {

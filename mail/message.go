@@ -19,8 +19,8 @@ import (
 const MaxRecipients = 100
 
 const (
-	maxSubject    = 200 // characters
-	maxAddress    = 254 // what fits a path, RFC 5321 section 4.5.3.1.3
+	maxSubject = 200 // characters
+	maxAddress = 254 // what fits a path, RFC 5321 section 4.5.3.1.3
 )
 
 // ErrMessage is in every error about a message that was not even begun to be

@@ -143,8 +143,10 @@ func TestCheckAddress(t *testing.T) {
 			t.Errorf("CheckAddress(%q) = %v", good, err)
 		}
 	}
-	for _, bad := range []string{"", "ops", "ops@", "@example.com", "a@b, c@d", "ops@bücher.example",
-		"Doe, Jo <jo@example.com>", "ops@example.com (Ops)", "ops: ops@example.com;"} {
+	for _, bad := range []string{
+		"", "ops", "ops@", "@example.com", "a@b, c@d", "ops@bücher.example",
+		"Doe, Jo <jo@example.com>", "ops@example.com (Ops)", "ops: ops@example.com;",
+	} {
 		if err := mail.CheckAddress(bad); err == nil {
 			t.Errorf("CheckAddress(%q) finds nothing", bad)
 		}

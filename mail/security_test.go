@@ -63,7 +63,8 @@ func TestServerMustBeWhoItIsTakenFor(t *testing.T) {
 		for _, implicit := range []bool{false, true} {
 			t.Run(name, func(t *testing.T) {
 				server := server{
-					tls: ca.server(t, c.names...), implicit: implicit, mechanisms: []string{"PLAIN"},
+					tls: ca.server(t, c.names...), implicit: implicit,
+					mechanisms: []string{"PLAIN"},
 				}
 				o := server.start(t)
 				o.CAFile, o.Username, o.Password = c.file, username, password
@@ -139,8 +140,8 @@ func TestSecurity(t *testing.T) {
 			}
 		}
 		for _, subject := range []string{
-			"Hi\r\nBcc: evil@x.test", "Hi\nBcc: evil@x.test", "Hi\rthere", "Hi\x00", "Hi\u0085there",
-			"Hi\u2028there", "Hi\xff", "\u202eih",
+			"Hi\r\nBcc: evil@x.test", "Hi\nBcc: evil@x.test", "Hi\rthere", "Hi\x00",
+			"Hi\u0085there", "Hi\u2028there", "Hi\xff", "\u202eih",
 		} {
 			m := hello()
 			m.Subject = subject
