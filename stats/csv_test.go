@@ -114,6 +114,40 @@ func TestCSVIsWhatAnExporterExpects(t *testing.T) {
 	}
 }
 
+func TestCSVOfABackendAddsUpServersInUse(t *testing.T) {
+	server := func(weight, share int, backup bool, admin string) stats.ServerRow {
+		return stats.ServerRow{Server: stats.Server{
+			Admin: admin, Weight: weight, Share: share, Backup: backup, Connections: 3, Reused: 5,
+		}}
+	}
+	tests := []struct {
+		name    string
+		servers []stats.ServerRow
+		want    map[int]string
+	}{
+		{"none", nil, map[int]string{18: "0", 19: "0", 20: "0", 84: "0", 99: "0"}},
+		{"active ones", []stats.ServerRow{
+			server(10, 100, false, "ready"), server(7, 50, false, "ready"),
+			server(100, 100, true, "ready"), server(100, 100, false, "drain"),
+		}, map[int]string{18: "14", 19: "2", 20: "1", 84: "12", 85: "20", 99: "17"}},
+		{"backup ones", []stats.ServerRow{
+			server(10, 100, false, "maint"), server(4, 100, true, "ready"),
+		}, map[int]string{18: "4", 19: "0", 20: "1", 99: "4"}},
+		{"slow start leaves something", []stats.ServerRow{server(1, 1, false, "ready")},
+			map[int]string{18: "1", 99: "1"}},
+	}
+	for _, test := range tests {
+		rows := lines(t, stats.CSV(&stats.Picture{
+			Backends: []stats.BackendRow{{Servers: test.servers}},
+		}))
+		for field, want := range test.want {
+			if got := rows[len(rows)-1][field]; got != want {
+				t.Errorf("%s: field %d is %q, want %q", test.name, field, got, want)
+			}
+		}
+	}
+}
+
 // exported parses what the exporter does: all that it takes for a number is a
 // whole one or not there.
 func exported(t *testing.T, name string, row []string) {

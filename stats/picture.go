@@ -80,7 +80,8 @@ type Seen struct {
 type Timing struct {
 	// Mean is the mean over about the last 1024 requests.
 	Mean time.Duration
-	// Max is an upper estimate of the longest one: exact when it was alone in its
-	// second, else at most twice as long as it was.
+	// Max is an estimate of the longest one: exact when it was alone in its second,
+	// else at most twice as long as it was. Of several above 16 s that end in the
+	// same second it is the mean.
 	Max time.Duration
 }

@@ -156,22 +156,26 @@ func (m *mean) add(h *tally.Histogram) {
 	m.count = min(m.count+n, samples)
 }
 
-// longest is the most that the longest duration in h can have taken: less than
-// the end of its bucket, and not more than the others leave of the sum.
+// longest is the most that the longest duration in h can have taken: less than the
+// end of its bucket, and not more than the others leave of the sum. The last bucket
+// has no end; of many in it, such as tunnels that end together, it is the mean.
 func longest(h *tally.Histogram) time.Duration {
-	top, rest := -1, h.Sum
+	top, rest := -1, h.Sum // what those below the top leave of the sum, at most
 	for i, n := range h.Counts {
-		if n > 0 {
-			top = i
-			rest -= time.Duration(n) * lowerBound(i)
+		if n == 0 {
+			continue
 		}
+		if top >= 0 {
+			rest -= time.Duration(h.Counts[top]) * lowerBound(top)
+		}
+		top = i
 	}
-	if top < 0 {
+	switch {
+	case top < 0:
 		return 0
+	case top == tally.Buckets-1:
+		return rest / time.Duration(h.Counts[top])
 	}
-	rest += lowerBound(top)
-	if top < tally.Buckets-1 {
-		return min(rest, tally.Bound(top))
-	}
-	return rest
+	rest -= time.Duration(h.Counts[top]-1) * lowerBound(top)
+	return min(rest, tally.Bound(top))
 }

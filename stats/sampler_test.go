@@ -226,6 +226,7 @@ func TestTimings(t *testing.T) {
 		{"the end of the bucket is the most", []int{100}, []time.Duration{9 * time.Millisecond},
 			9 * time.Millisecond, 16 * time.Millisecond},
 		{"the last bucket has no end", []int{1}, []time.Duration{time.Hour}, time.Hour, time.Hour},
+		{"tunnels that end together", []int{100}, []time.Duration{time.Hour}, time.Hour, time.Hour},
 		{"old ones fade", []int{1024, 1024}, []time.Duration{time.Second, 0},
 			time.Duration(math.Pow(1-1.0/1024, 1024) * float64(time.Second)),
 			1024 * time.Millisecond},
@@ -289,7 +290,8 @@ func TestSubscribersAreBounded(t *testing.T) {
 	}
 }
 
-// clockwork counts looks, panics at the second, and tells the time of the bubble.
+// clockwork counts looks and panics at the second. With each look more than a
+// second has passed.
 type clockwork struct {
 	mu    sync.Mutex
 	looks int
@@ -301,7 +303,9 @@ func (c *clockwork) View() stats.View {
 	if c.looks++; c.looks == 2 {
 		panic("a mistake in the source")
 	}
-	return stats.View{Node: stats.Node{Now: time.Now()}}
+	v := newStage("a").View()
+	v.Node.Now = time.Now().Add(time.Duration(c.looks) * time.Second)
+	return v
 }
 
 func TestRunLooksEverySecond(t *testing.T) {
@@ -320,4 +324,30 @@ func TestRunLooksEverySecond(t *testing.T) {
 			t.Error("the last picture is lost")
 		}
 	})
+}
+
+// TestAllAtOnce is for the race detector: page, exports and subscribers ask while
+// the sampler looks.
+func TestAllAtOnce(t *testing.T) {
+	sampler := stats.NewSampler(&clockwork{looks: 2}, stats.SamplerOptions{})
+	var group sync.WaitGroup
+	for range 4 {
+		group.Go(func() {
+			ctx, cancel := context.WithCancel(t.Context())
+			pictures, _ := sampler.Subscribe(ctx)
+			for range 50 {
+				sampler.Sample()
+				sampler.Picture()
+				sampler.History()
+				select {
+				case <-pictures:
+				default:
+				}
+			}
+			cancel()
+			for range pictures { // until it is closed
+			}
+		})
+	}
+	group.Wait()
 }
