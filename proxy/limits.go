@@ -10,8 +10,10 @@ import (
 // RateLimit is a limit and what it counts requests by: ByAddress, ByRoute or
 // ByUser.
 type RateLimit struct {
+	// Limiter decides.
 	Limiter *limit.Limiter
-	By      KeyKind
+	// By says which of its keys a request has.
+	By KeyKind
 }
 
 // passLimits asks the limits of the route one after the other, which may take a

@@ -27,6 +27,12 @@ func conductRules() []Rule {
 			Find: exits,
 		},
 		{
+			Name: "default-mux",
+			Why: "libraries put pages there without being asked, so nothing may be served from" +
+				" it: make a mux of your own",
+			Find: defaultMux,
+		},
+		{
 			Name: "error-text",
 			Why:  "every error failed: say what was being done, and to what",
 			Find: errorTexts,
@@ -60,6 +66,13 @@ func exits(t *Tree) []Finding {
 	return t.calls(func(file *File, name string) bool {
 		return file.Syntax.Name.Name != "main" && !file.Test &&
 			slices.Contains([]string{"os.Exit", "syscall.Exit", "log.Fatal", "log.Fatalf"}, name)
+	})
+}
+
+func defaultMux(t *Tree) []Finding {
+	return t.calls(func(_ *File, name string) bool {
+		return slices.Contains([]string{"http.Handle", "http.HandleFunc", "http.ListenAndServe",
+			"http.ListenAndServeTLS", "http.Serve", "http.ServeTLS"}, name)
 	})
 }
 

@@ -50,7 +50,6 @@ func TestTheBinaryHoldsNoTestCode(t *testing.T) {
 		"net/http/httptest":       "it is a server for tests",
 		"net/http/pprof":          "it opens profiles to everyone on the default mux",
 		"net/http/httputil":       "its proxy costs four times what ours may cost",
-		"expvar":                  "it registers a page on the default mux",
 		"plugin":                  "the binary is static",
 		"doorward/internal/house": "it reads source, not requests",
 	}
