@@ -13,13 +13,13 @@ import (
 
 func TestSecurity(t *testing.T) {
 	t.Run("DOS-07_memory_is_bounded_under_a_flood_of_new_keys", func(t *testing.T) {
-		const size = 20_000
+		const size = 10_000
 		tab, now := table.New[int](table.Options{Size: size}, nil), time.Now()
 		for i := range size {
 			tab.Put(number(i), i, now)
 		}
 		before := heap()
-		for i := range 10 * size {
+		for i := range 4 * size {
 			tab.Put(number(i), i, now)
 		}
 		// The index may grow a little, until each shard was full once.
@@ -61,7 +61,7 @@ func protectedOutlive(t *testing.T) {
 			return stay
 		})
 	}
-	for i := 1000; i < 200_000; i++ {
+	for i := 1000; i < 100_000; i++ {
 		tab.Put(number(i), i, now)
 	}
 	for i := range 1000 {
@@ -74,7 +74,7 @@ func protectedOutlive(t *testing.T) {
 func protectedLeaveRoom(t *testing.T) {
 	const size = 1000
 	tab, now := table.New[int](table.Options{Size: size}, nil), time.Now()
-	for i := range 10 * size {
+	for i := range 4 * size {
 		tab.Update(number(i), now, func(*int, bool) table.Stay { return table.Protected })
 	}
 	for i := range size / 10 {

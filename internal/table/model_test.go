@@ -157,6 +157,9 @@ func replay(t *testing.T, o table.Options, program []byte) {
 		if got != want {
 			t.Fatalf("step %d, %d of %q with %d: %v, want %v", step, op%8, text, arg, got, want)
 		}
+		if step%16 != 0 {
+			continue
+		}
 		if err := tab.Check(); err != nil {
 			t.Fatalf("step %d: %v", step, err)
 		}
