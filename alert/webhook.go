@@ -150,8 +150,11 @@ func (h *hook) failed(err error) error {
 func (h *hook) refused(answer *http.Response) error {
 	said, _ := io.ReadAll(io.LimitReader(answer.Body, maxBody))
 	text := strings.TrimSpace(printable(h.secrets.Replace(string(said))))
-	if answer.StatusCode/100 == 3 {
+	switch {
+	case answer.StatusCode/100 == 3:
 		text = "redirects are not followed, use the URL that it leads to"
+	case text == "":
+		text = "it does not say why"
 	}
 	err := fmt.Errorf("%s://%s answered %d %s: %s", h.url.Scheme, h.url.Host, answer.StatusCode,
 		http.StatusText(answer.StatusCode), text)
