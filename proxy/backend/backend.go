@@ -66,6 +66,9 @@ type Backend struct {
 	// rotation may be stale, see current. Previous is where the first one goes on.
 	rotation atomic.Pointer[rotation]
 	previous *Backend
+	// circle is the one of the last rotation that had one; the group's rotating
+	// guards it.
+	circle *circle
 }
 
 // New makes a backend. It loads the files that the TLS options name and checks

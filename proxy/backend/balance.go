@@ -89,7 +89,7 @@ func (b *Backend) newBalancer(members []member, old balancer) balancer {
 	case First:
 		return first(members)
 	case Hash:
-		return newRing(members, b.weightClass())
+		return newRing(b, members, old)
 	}
 	return newRoundRobin(members, old)
 }

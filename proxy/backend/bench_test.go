@@ -102,3 +102,99 @@ func TestRoundAllocatesNothing(t *testing.T) {
 		t.Errorf("%v allocations for each request, want 0", n)
 	}
 }
+
+// busy is a backend whose servers have some requests each.
+func busy(t testing.TB, balance string, servers int) *backend.Backend {
+	o := at(nowhere(servers)...)
+	var ok bool
+	if o.Balance, ok = backend.ParseBalance(balance); !ok {
+		t.Fatal(balance)
+	}
+	for i := range o.Servers {
+		o.Servers[i].MaxConnections = 1000
+		o.Servers[i].Weight = 1 + i%3
+	}
+	b := started(t, o)
+	for i, s := range b.Servers() {
+		for range 3 + i%2 {
+			if _, err := b.Claim(backend.Wish{Prefer: s}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return b
+}
+
+func balances() []string {
+	return []string{"roundrobin", "leastconn", "random", "first", "source"}
+}
+
+// pick takes a place and gives it back.
+func pick(b *testing.B, back *backend.Backend, key uint64) {
+	s, err := back.Claim(backend.Wish{Hash: key})
+	if err != nil {
+		b.Error(err)
+		return
+	}
+	s.Release()
+}
+
+// BenchmarkPick is a claim and a release among 100 servers that are at work.
+func BenchmarkPick(b *testing.B) {
+	for _, balance := range balances() {
+		b.Run(balance, func(b *testing.B) {
+			back := busy(b, balance, 100)
+			b.ReportAllocs()
+			for i := uint64(0); b.Loop(); i++ {
+				pick(b, back, i)
+			}
+		})
+		b.Run(balance+"/parallel", func(b *testing.B) {
+			back := busy(b, balance, 100)
+			b.ReportAllocs()
+			b.RunParallel(func(pb *testing.PB) {
+				for i := uint64(0); pb.Next(); i++ {
+					pick(b, back, i)
+				}
+			})
+		})
+	}
+}
+
+// BenchmarkPickAmongFull is the same where only the last of the servers has a
+// place.
+func BenchmarkPickAmongFull(b *testing.B) {
+	for _, balance := range balances()[:4] { // with a hash they wait for a full server
+		b.Run(balance, func(b *testing.B) {
+			o := at(nowhere(100)...)
+			o.Balance, _ = backend.ParseBalance(balance)
+			for i := range o.Servers[:99] {
+				o.Servers[i].MaxConnections, o.Servers[i].QueueLimit = 1, 1
+			}
+			back := started(b, o)
+			for _, s := range back.Servers()[:99] {
+				if _, err := back.Claim(backend.Wish{Prefer: s}); err != nil {
+					b.Fatal(err)
+				}
+			}
+			for b.Loop() {
+				pick(b, back, 0)
+			}
+		})
+	}
+}
+
+// BenchmarkChange is the change of one server among 1,000 and the claim after it,
+// which has to work everything out again.
+func BenchmarkChange(b *testing.B) {
+	for _, balance := range balances() {
+		b.Run(balance, func(b *testing.B) {
+			back := busy(b, balance, 1000)
+			s := back.Servers()[500]
+			for i := 0; b.Loop(); i++ {
+				s.SetUp(i%2 == 1, false)
+				pick(b, back, uint64(i))
+			}
+		})
+	}
+}

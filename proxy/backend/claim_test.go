@@ -21,6 +21,16 @@ func claimed(t testing.TB, b *backend.Backend, avoid *backend.Server) *backend.S
 	return s
 }
 
+// claimedBy takes a place for a key.
+func claimedBy(t testing.TB, b *backend.Backend, key uint64) *backend.Server {
+	t.Helper()
+	s, err := b.Claim(backend.Wish{Hash: key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
 func TestClaimSkipsFullServers(t *testing.T) {
 	o := at(nowhere(3)...)
 	o.Servers[0].MaxConnections = 1

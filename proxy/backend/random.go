@@ -55,8 +55,7 @@ func fraction(part, total uint64) uint32 {
 	return uint32(float64(part) / float64(total) * (1 << 32))
 }
 
-func (r *random) draw() uint32 {
-	x := rand.Uint64()
+func (r *random) draw(x uint64) uint32 {
 	at := uint32(x >> 32 * uint64(len(r.columns)) >> 32)
 	if c := &r.columns[at]; uint32(x) >= c.height {
 		return c.above
@@ -67,8 +66,9 @@ func (r *random) draw() uint32 {
 func (r *random) pick(avoid *Server, _ uint64) (*Server, bool) {
 	var at uint32
 	for range hurry {
-		at = r.draw()
-		a, b := &r.members[at], &r.members[r.draw()]
+		x := rand.Uint64()
+		at = r.draw(x)
+		a, b := &r.members[at], &r.members[r.draw(mix(x))]
 		if b.places.active()*a.weight < a.places.active()*b.weight {
 			a, b = b, a
 		}

@@ -9,6 +9,10 @@ import (
 // scaled down, with a share of at least one each.
 const maxSchedule = 1 << 14
 
+// maxTurns is how many turns may go to full servers before a claim takes what is
+// free.
+const maxTurns = 8
+
 // roundRobin is weighted round robin along a schedule made beforehand, so that a
 // pick is one atomic addition. A server of weight 3 among others is not chosen
 // three times in a row, its turns are spread over the schedule.
@@ -64,14 +68,12 @@ func (r *roundRobin) settle() {
 
 func (r *roundRobin) pick(avoid *Server, _ uint64) (*Server, bool) {
 	n := uint64(len(r.schedule))
-	for range r.members {
+	for range min(len(r.members), maxTurns) {
 		s := r.members[r.schedule[r.turn.Add(1)%n]].server
 		if s != avoid && s.take() {
 			return s, true
 		}
 	}
-	// With uneven weights as many turns as there are members need not have been a
-	// turn of each.
 	return anyFree(r.members, int(r.turn.Load()%uint64(len(r.members))), avoid)
 }
 
