@@ -2,52 +2,13 @@ package app
 
 import (
 	"cmp"
-	"context"
 	"errors"
-	"net"
 	"time"
 
 	"doorward/config"
 	"doorward/health"
 	"doorward/proxy/backend"
 )
-
-// watched is a server as its checks see it.
-type watched struct{ *backend.Server }
-
-// Dial implements health.Peer.
-func (w watched) Dial(ctx context.Context, to health.DialTo) (net.Conn, health.DialTimes, error) {
-	conn, times, err := w.Server.Dial(ctx, backend.DialTo(to))
-	return conn, health.DialTimes(times), err
-}
-
-// Observe implements health.Peer.
-func (w watched) Observe(o *health.Observed) {
-	if o == nil {
-		w.Server.Observe(nil)
-		return
-	}
-	w.Server.Observe(observer{o})
-}
-
-// observer hands on what became of requests.
-type observer struct{ *health.Observed }
-
-// Saw implements backend.Watcher.
-func (o observer) Saw(e backend.Event) {
-	switch e {
-	case backend.OK:
-		o.OK()
-	case backend.ConnectFailed:
-		o.ConnectFailed()
-	case backend.BadStatus:
-		o.BadStatus()
-	case backend.NoAnswer:
-		o.NoAnswer()
-	case backend.TimedOut:
-		o.TimedOut()
-	}
-}
 
 // buildChecks prepares the checks of every server that has one.
 func (g *generation) buildChecks() error {
@@ -68,7 +29,7 @@ func (g *generation) buildChecks() error {
 			}
 			g.targets = append(g.targets, health.Target{
 				Backend: c.Name, Server: s.Name(), Key: c.Servers[i].URL + "\n" + check.Key(),
-				Check: check, Peer: watched{s},
+				Check: check, Peer: s,
 			})
 		}
 	}
@@ -81,7 +42,7 @@ func checkOptions(b *config.Backend, s *config.Server, authority string) health.
 	c := b.Check
 	o := health.CheckOptions{
 		Kind: health.Kind(c.Type),
-		To:   health.DialTo{Address: s.CheckAddress, Port: c.Port, Plain: c.TLS == "off"},
+		To:   backend.DialTo{Address: s.CheckAddress, Port: c.Port, Plain: c.TLS == "off"},
 		Timing: health.Timing{
 			Interval: time.Duration(c.Interval), Fast: time.Duration(c.FastInterval),
 			Down: time.Duration(c.DownInterval), Timeout: time.Duration(c.Timeout),
@@ -106,7 +67,7 @@ func checkOptions(b *config.Backend, s *config.Server, authority string) health.
 func (g *generation) watchList() []health.Target {
 	for i := range g.targets {
 		t := &g.targets[i]
-		t.Maintained = t.Peer.(watched).Admin() == backend.Maint
+		t.Maintained = t.Peer.(*backend.Server).Admin() == backend.Maint
 	}
 	return g.targets
 }
