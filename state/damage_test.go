@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -186,21 +187,57 @@ func TestRandomDamageEndsNothing(t *testing.T) {
 	}
 }
 
-// The disk loses what the process has open.
+// The disk loses what the process has open. Reading finds out first, or writing.
 func TestDamageWhileOpenIsAnError(t *testing.T) {
-	folder, path := filled(t)
+	for _, writing := range []bool{false, true} {
+		folder, path := filled(t)
+		store := open(t, "file:"+folder, state.Options{})
+		if err := os.Truncate(path, 2*int64(os.Getpagesize())); err != nil {
+			t.Fatal(err)
+		}
+		calls := []func() error{
+			func() error { _, err := store.List(t.Context(), state.Range{}); return err },
+			func() error { _, err := store.Set(t.Context(), "a", nil, 0); return err },
+		}
+		if writing {
+			slices.Reverse(calls)
+		}
+		for _, call := range calls {
+			err := call()
+			if !errors.Is(err, state.ErrDamaged) || !strings.Contains(err.Error(), path) {
+				t.Errorf("error %v, want ErrDamaged with the place", err)
+			}
+		}
+		if err := store.Close(); err != nil {
+			t.Errorf("Close = %v", err)
+		}
+		if _, err := state.Open("file:"+folder, state.Options{}); !errors.Is(err, state.ErrDamaged) {
+			t.Errorf("Open = %v, want ErrDamaged and no lock that stayed", err)
+		}
+	}
+}
+
+// What is read belongs to the reader, and is no part of the mapped file.
+func TestValuesAreNoPartOfTheFile(t *testing.T) {
+	folder, _ := filled(t)
 	store := open(t, "file:"+folder, state.Options{})
-	if err := os.Truncate(path, 3*int64(os.Getpagesize())); err != nil {
-		t.Fatal(err)
-	}
-	_, err := store.List(t.Context(), state.Range{})
-	if !errors.Is(err, state.ErrDamaged) || !strings.Contains(err.Error(), path) {
-		t.Fatalf("List = %v, want ErrDamaged with the place", err)
-	}
-	if _, err := store.Set(t.Context(), "a", nil, 0); !errors.Is(err, state.ErrDamaged) {
-		t.Errorf("Set = %v, want ErrDamaged", err)
-	}
-	if err := store.Close(); err != nil {
-		t.Errorf("Close = %v", err)
+	for range 2 {
+		entry, err := store.Get(t.Context(), "key/1/1")
+		if err != nil || entry.Value[0] != 1 {
+			t.Fatalf("Get = %v, %v", entry, err)
+		}
+		entry.Value[0] = 99
+		entries, err := store.List(t.Context(), state.Range{Prefix: "key/1/1", Limit: 1})
+		if err != nil || entries[0].Value[0] != 1 {
+			t.Fatalf("List = %v, %v", entries, err)
+		}
+		entries[0].Value[0] = 99
+		for event, err := range store.Log("log", 1).Follow(t.Context(), 5) {
+			if err != nil || event.Data[0] != 'e' {
+				t.Fatalf("Follow = %v, %v", event, err)
+			}
+			event.Data[0] = 99
+			break
+		}
 	}
 }

@@ -77,7 +77,7 @@ func (f *file) look(t Tail) ([]Event, error) {
 		switch {
 		case events == nil && t.After == 0:
 			return nil
-		case events == nil || t.After > events.Sequence():
+		case events == nil:
 			return ErrTrimmed
 		case t.After == events.Sequence():
 			return nil
@@ -85,6 +85,7 @@ func (f *file) look(t Tail) ([]Event, error) {
 		size, next := 0, t.After+1
 		cursor := events.Cursor()
 		key, data := cursor.Seek(number(next))
+		// None at all when the position is beyond the newest.
 		if key == nil || binary.BigEndian.Uint64(key) != next {
 			return ErrTrimmed
 		}

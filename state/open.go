@@ -32,7 +32,7 @@ func Open(url string, o Options) (*Store, error) {
 	switch scheme {
 	case "", "memory":
 		if rest != "" {
-			return nil, errors.New("state: memory has no path: write memory: alone")
+			return nil, errors.New("state: memory has no path: write \"memory:\" alone")
 		}
 		return New(newMemory(o)), nil
 	case "file":
@@ -49,7 +49,7 @@ func Open(url string, o Options) (*Store, error) {
 		return nil, fmt.Errorf("state: %s is not available in this version: use file:FOLDER", scheme)
 	}
 	// The URL is not shown: it may hold a password.
-	return nil, errors.New("state: the URL has to begin with file: or memory:")
+	return nil, errors.New("state: the URL has to begin with \"file:\" or \"memory:\"")
 }
 
 // folderOf takes what follows "file:", also with the empty host of "file:///path".

@@ -41,9 +41,9 @@ func TestOpenRefusesURLs(t *testing.T) {
 		"redis://:geheim@host:6379":   "redis is not available in this version",
 		"rediss://:geheim@host":       "rediss is not available in this version",
 		"redis-sentinel://a,b/geheim": "redis-sentinel is not available in this version",
-		"postgres://u:geheim@host":    "file: or memory:",
-		"/var/lib/doorward":           "file: or memory:",
-		"geheim":                      "file: or memory:",
+		"postgres://u:geheim@host":    "has to begin with",
+		"/var/lib/doorward":           "has to begin with",
+		"geheim":                      "has to begin with",
 	} {
 		store, err := state.Open(url, state.Options{})
 		if err == nil {
