@@ -40,6 +40,8 @@ type setting struct {
 	Headers     map[string]string
 	Small       string
 	Splice      bool // for HAProxy
+	Watched     bool // for Doorward
+	Metrics     string
 }
 
 func openLab(o options) (*lab, error) {
@@ -124,12 +126,13 @@ func (l *lab) start(ctx context.Context) error {
 // launch starts a proxy on ports and in a folder of its own and waits until it
 // listens.
 func (l *lab) launch(ctx context.Context, p *proxy) error {
-	ports, err := freeAddresses(2)
+	ports, err := freeAddresses(3)
 	if err != nil {
 		return err
 	}
 	p.http, p.https = ports[0], ports[1]
 	s := l.setting
+	s.Watched, s.Metrics = p.name == "doorward-watched", ports[2]
 	if s.Dir, err = os.MkdirTemp(l.dir, p.name+"-"); err != nil {
 		return err
 	}

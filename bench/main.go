@@ -49,7 +49,8 @@ func main() {
 	}
 	var o options
 	flag.StringVar(&o.rows, "rows", "", "rows to measure, with commas: "+strings.Join(rowNames(), ","))
-	flag.StringVar(&o.only, "only", "doorward,haproxy,haproxy-splice,nginx", "proxies to measure, with commas")
+	flag.StringVar(&o.only, "only", "doorward,doorward-watched,haproxy,haproxy-splice,nginx",
+		"proxies to measure, with commas")
 	flag.StringVar(&o.binary, "doorward", "bin/doorward", "the built `binary`")
 	flag.StringVar(&o.json, "json", "", "also write every sample to this `file`")
 	flag.StringVar(&o.perf, "perf", "", "instead of figures to keep, stacks sampled by perf into this `folder`")

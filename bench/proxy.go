@@ -30,6 +30,12 @@ func contenders(doorward string) []*proxy {
 			command: func(file string) []string { return []string{doorward, "run", "--config", file} },
 		},
 		{
+			// With all that an operator would turn on, which may cost next to nothing: checks
+			// of the servers, a stick table, a limit, statistics.
+			name: "doorward-watched", template: "doorward.toml", version: []string{doorward, "version"},
+			command: func(file string) []string { return []string{doorward, "run", "--config", file} },
+		},
+		{
 			name: "haproxy", template: "haproxy.cfg", version: []string{"haproxy", "-v"},
 			command: func(file string) []string { return []string{"haproxy", "-db", "-f", file} },
 		},

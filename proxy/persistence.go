@@ -51,16 +51,13 @@ func (x *exchange) appendKey(b []byte, k Key, t *stick.Table) []byte {
 
 // remember notes who serves the client, once a server has answered.
 func (x *exchange) remember() {
-	if x.last == x.prefer && x.prefer != nil {
-		x.countPrefer()
-	}
-	if len(x.stickKey) > 0 && x.affinity.server == nil {
+	switch {
+	case x.last == x.prefer:
+		// Who found it, in the cookie or the table, knows it already.
+		x.last.Tally().At(x.c.shard).Count(tally.Sticky)
+	case len(x.stickKey) > 0:
 		x.route.Persistence.Table.Store(x.stickKey, x.last.Name(), netio.At(x.answeredAt))
 	}
-}
-
-func (x *exchange) countPrefer() {
-	x.last.Tally().At(x.c.shard).Count(tally.Sticky)
 }
 
 // appendAffinity writes the persistence cookie, where the client has not the right
