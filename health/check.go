@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"doorward/proxy/backend"
 )
 
 // Kind is what a check does.
@@ -29,10 +31,12 @@ const (
 
 // CheckOptions describe a check.
 type CheckOptions struct {
-	Kind    Kind
-	To      DialTo
-	Request Request // for HTTP
-	Expect  Expect  // for HTTP
+	Kind Kind
+	// To is where it goes.
+	To backend.DialTo
+	// Request and Expect are for HTTP.
+	Request Request
+	Expect  Expect
 	Timing  Timing
 	// Rise is how many good checks bring a server up, 0 means 2; Fall how many failed
 	// ones bring it down, 0 means 3.
@@ -47,7 +51,7 @@ type CheckOptions struct {
 // makes it.
 type Check struct {
 	kind    Kind
-	to      DialTo
+	to      backend.DialTo
 	request []byte
 	method  string
 	expect  expectation

@@ -1,5 +1,5 @@
 // Package health finds out which servers work, and is the only one to say so: by
-// checks of its own ([Check]) and by what becomes of requests ([Observed]). Both
+// checks of its own ([Check]) and by what becomes of requests ([Passive]). Both
 // feed one [Counter] a server, which is HAProxy's to the number, so that rise and
 // fall mean here what they mean there.
 //

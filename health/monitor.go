@@ -41,6 +41,7 @@ type Target struct {
 // Monitor watches servers. Its methods may be called from any goroutine.
 type Monitor struct {
 	options Options
+	epoch   time.Time
 	life    context.Context
 	end     context.CancelFunc
 	all     sync.WaitGroup
@@ -56,7 +57,7 @@ func New(o Options) *Monitor {
 	if o.Log == nil {
 		o.Log = zap.NewNop()
 	}
-	m := &Monitor{options: o}
+	m := &Monitor{options: o, epoch: time.Now()}
 	m.life, m.end = context.WithCancel(context.Background())
 	m.watches.Store(&map[place]*watch{})
 	return m

@@ -2,6 +2,8 @@ package health
 
 import (
 	"sync/atomic"
+
+	"doorward/proxy/backend"
 )
 
 // Level says which faults of requests count.
@@ -25,62 +27,54 @@ type Passive struct {
 	OnError OnError
 }
 
-// Observed hears what becomes of each request to a server: one method for each
-// end that there is. They may be called from any goroutine, and a good request
-// costs one atomic load.
-type Observed struct {
+// observed hears what becomes of each request to a server. A good one costs one
+// atomic load.
+type observed struct {
 	limit  int64
 	layer7 bool
 	errors atomic.Int64
-	// tooMany takes what the last error was, once for each time the limit is reached.
-	tooMany chan string
+	// strikes is how often the limit was reached, and not yet dealt with; last is what
+	// the last error was, and poke wakes up who deals with it.
+	strikes atomic.Int64
+	last    atomic.Uint32
+	poke    chan<- struct{}
 }
 
 // newObserved is nil where nothing is to be heard.
-func newObserved(p Passive) *Observed {
+func newObserved(p Passive, poke chan<- struct{}) *observed {
 	if p.Level == Off {
 		return nil
 	}
-	return &Observed{
-		limit: int64(p.Limit), layer7: p.Level == Layer7, tooMany: make(chan string, 1),
-	}
+	return &observed{limit: int64(p.Limit), layer7: p.Level == Layer7, poke: poke}
 }
 
-// OK is for an answer that is not a fault of the server: a status code up to 499,
-// 501 or 505.
-func (o *Observed) OK() {
-	if o.errors.Load() != 0 {
-		o.errors.Store(0)
-	}
-}
-
-// ConnectFailed is for a request that found no connection.
-func (o *Observed) ConnectFailed() { o.bad("no connection") }
-
-// BadStatus is for an answer with any other status code.
-func (o *Observed) BadStatus() { o.content("bad status code") }
-
-// NoAnswer is for a connection that broke before the answer, or in its head.
-func (o *Observed) NoAnswer() { o.content("no answer") }
-
-// TimedOut is for an answer that did not come in time.
-func (o *Observed) TimedOut() { o.content("no answer in time") }
-
-func (o *Observed) content(what string) {
-	if !o.layer7 {
-		o.OK()
+// Saw is called on the path of requests, by many goroutines.
+func (o *observed) Saw(e backend.Event) {
+	bad := e == backend.ConnectFailed || o.layer7 && e != backend.OK
+	if !bad {
+		o.forgive()
 		return
 	}
-	o.bad(what)
-}
-
-func (o *Observed) bad(what string) {
 	n := o.errors.Add(1)
 	if n < o.limit || !o.errors.CompareAndSwap(n, 0) {
 		return
 	}
+	o.last.Store(uint32(e))
+	o.strikes.Add(1)
+	nudge(o.poke)
+}
+
+// nudge wakes up whoever reads the channel, once for any number of reasons.
+func nudge(c chan<- struct{}) {
 	select {
-	case o.tooMany <- what:
-	default: // the one before has not been dealt with yet
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// forgive starts the count over.
+func (o *observed) forgive() {
+	if o.errors.Load() != 0 {
+		o.errors.Store(0)
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"doorward/proxy/backend"
 )
 
 // Outcome is what a check came to, in HAProxy's words.
@@ -71,7 +73,7 @@ type Result struct {
 	// Dial is how the connection came to be. FirstByte is the time from the request
 	// to the first byte of the answer, 0 without one. Took is that of the whole
 	// check.
-	Dial      DialTimes
+	Dial      backend.DialTimes
 	FirstByte time.Duration
 	Took      time.Duration
 	// At is when the check ended; zero before the first one has.
@@ -120,8 +122,11 @@ func cause(err error) string {
 			err = outer.Err
 		case *os.SyscallError:
 			err = outer.Err
+		case *backend.ConnectError:
+			err = outer.Err
 		default:
-			return describe("%v", err)
+			// Several addresses make several lines.
+			return describe("%s", strings.ReplaceAll(err.Error(), "\n", "; "))
 		}
 	}
 }

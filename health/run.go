@@ -11,6 +11,8 @@ import (
 	"slices"
 	"syscall"
 	"time"
+
+	"doorward/proxy/backend"
 )
 
 const (
@@ -58,7 +60,7 @@ func (c *Check) run(ctx context.Context, peer Peer, start time.Time) Result {
 }
 
 // unreached says why there is no connection.
-func unreached(times DialTimes, err error) (Outcome, string) {
+func unreached(times backend.DialTimes, err error) (Outcome, string) {
 	var fault net.Error
 	late := errors.As(err, &fault) && fault.Timeout()
 	switch {

@@ -36,6 +36,16 @@ func (t Timing) vary(d time.Duration, at float64) time.Duration {
 	return d + time.Duration(float64(d)*float64(t.Jitter)/100*(2*at-1))
 }
 
+// maxBeat is the most by which checks are moved to fall due together, twice over.
+const maxBeat = 100 * time.Millisecond
+
+// together moves the time of a check by up to a fortieth of its interval, to where
+// others are due too: for a process that has little else to do, to wake up costs
+// more than a check.
+func together(at, interval time.Duration) time.Duration {
+	return at.Round(min(interval/20, maxBeat))
+}
+
 // connect is how long a connection may take to be ready.
 func (t Timing) connect() time.Duration {
 	if t.Connect > 0 {

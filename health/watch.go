@@ -2,6 +2,7 @@ package health
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -10,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"doorward/internal/safe"
+	"doorward/proxy/backend"
 )
 
 // watch is one server under watch. What stands below state belongs to the
@@ -18,6 +20,7 @@ type watch struct {
 	place   place
 	name    string
 	options Options
+	epoch   time.Time // of the monitor
 	log     *zap.Logger
 	life    context.Context
 	end     context.CancelFunc
@@ -29,7 +32,7 @@ type watch struct {
 	wanted   atomic.Bool   // maintenance is
 	running  atomic.Bool   // a check is
 	public   atomic.Pointer[Status]
-	observed *Observed // nil: nobody tells
+	observed *observed // nil: requests tell nothing
 
 	mu      sync.Mutex // for what peers are told
 	to      Target
@@ -46,17 +49,18 @@ type watch struct {
 
 func newWatch(m *Monitor, t Target, before *watch) *watch {
 	w := &watch{
-		place:    place{t.Backend, t.Server},
-		name:     "check of " + t.Backend + "/" + t.Server,
-		options:  m.options,
-		log:      m.options.Log.With(zap.String("backend", t.Backend), zap.String("server", t.Server)),
-		done:     make(chan struct{}),
-		results:  make(chan Result, 1),
-		poke:     make(chan struct{}, 1),
-		observed: newObserved(t.Check.passive),
-		to:       t,
+		place:   place{t.Backend, t.Server},
+		name:    "check of " + t.Backend + "/" + t.Server,
+		options: m.options,
+		epoch:   m.epoch,
+		log:     m.options.Log.With(zap.String("backend", t.Backend), zap.String("server", t.Server)),
+		done:    make(chan struct{}),
+		results: make(chan Result, 1),
+		poke:    make(chan struct{}, 1),
+		to:      t,
 	}
 	w.life, w.end = context.WithCancel(m.life)
+	w.observed = newObserved(t.Check.passive, w.poke)
 	if before != nil {
 		w.before = before.done
 	}
@@ -91,11 +95,18 @@ func (w *watch) status() Status {
 
 // enter tells the peer where it begins.
 func (w *watch) enter() {
-	w.atPeer(func(p Peer) {
-		w.up = w.state.Up()
-		p.SetUp(w.up, false)
-		p.Observe(w.observed)
-	})
+	w.up = w.state.Up()
+	w.atPeer(w.introduce)
+}
+
+// introduce tells a peer that is new to the watch what it is, and listens to it.
+func (w *watch) introduce(p Peer) {
+	p.SetUp(w.up, false)
+	if w.observed == nil {
+		p.Observe(nil)
+		return
+	}
+	p.Observe(w.observed)
 }
 
 // renew goes on with a target of the same key.
@@ -105,10 +116,7 @@ func (w *watch) renew(t Target) {
 	w.to = t
 	w.mu.Unlock()
 	if !same {
-		w.atPeer(func(p Peer) {
-			p.SetUp(w.up, false)
-			p.Observe(w.observed)
-		})
+		w.atPeer(w.introduce)
 	}
 	w.maintain(t.Maintained)
 }
@@ -145,10 +153,7 @@ func (w *watch) atPeer(tell func(Peer)) {
 
 func (w *watch) maintain(on bool) {
 	w.wanted.Store(on)
-	select {
-	case w.poke <- struct{}{}:
-	default:
-	}
+	nudge(w.poke)
 }
 
 // run is the goroutine of the server, until its watch ends. A server is not
@@ -174,20 +179,15 @@ func (w *watch) run(wait time.Duration) {
 // the rest of that.
 func (w *watch) next() {
 	defer safe.Recover(w.log, w.name)
-	var tooMany chan string
-	if w.observed != nil {
-		tooMany = w.observed.tooMany
-	}
 	select {
 	case <-w.life.Done():
 	case <-w.timer.C:
 		w.begin()
 	case r := <-w.results:
 		w.ended(r)
-	case what := <-tooMany:
-		w.punish(what)
 	case <-w.poke:
 		w.obey()
+		w.punish()
 	}
 }
 
@@ -225,31 +225,38 @@ func (w *watch) ended(r Result) {
 	}
 	check := w.target().Check
 	defer func() {
-		w.schedule(check.timing.vary(w.interval(), rand.Float64()))
+		every := w.interval()
+		now := time.Since(w.epoch)
+		w.schedule(together(now+check.timing.vary(every, rand.Float64()), every) - now)
 	}()
 	now := w.state.Counter.Fail()
 	if r.Outcome.OK() {
 		now = w.state.Counter.Pass()
 		if w.observed != nil {
-			w.observed.OK()
+			w.observed.forgive()
 		}
 	}
 	w.become(now, r)
 }
 
 // punish deals with too many bad requests in a row.
-func (w *watch) punish(last string) {
-	check := w.target().Check
-	if w.state.Maintained {
+func (w *watch) punish() {
+	if w.observed == nil {
 		return
 	}
-	w.state.Observed++
-	if check.passive.OnError != FastChecks {
-		w.become(w.state.Counter.Punish(check.passive.OnError), Result{
-			Outcome:     Analyzed,
-			Description: describe("%d bad requests in a row, the last: %s", check.passive.Limit, last),
-			At:          time.Now(),
-		})
+	strikes := w.observed.strikes.Swap(0)
+	if strikes == 0 || w.state.Maintained {
+		return
+	}
+	check := w.target().Check
+	text := fmt.Sprintf("%d bad requests in a row, the last: %s",
+		check.passive.Limit, backend.Event(w.observed.last.Load()))
+	for range strikes {
+		w.state.Observed++
+		if how := check.passive.OnError; how != FastChecks {
+			r := Result{Outcome: Analyzed, Description: text, At: time.Now()}
+			w.become(w.state.Counter.Punish(how), r)
+		}
 	}
 	w.hurry(check.timing.Fast)
 	w.publish()
