@@ -7,15 +7,15 @@ import (
 
 // didYouMean returns a hint with the nearest of the known words, or nothing.
 func didYouMean(word string, known []string) string {
-	if near := nearest(word, known); near != "" {
+	if near := Nearest(word, known); near != "" {
 		return "did you mean " + strconv.Quote(near) + "?"
 	}
 	return ""
 }
 
-// nearest returns the known word that takes the fewest edits to reach, or ""
+// Nearest returns the known word that takes the fewest edits to reach, or ""
 // when all are too far away.
-func nearest(word string, known []string) string {
+func Nearest(word string, known []string) string {
 	const longest = 64
 	if len(word) > longest {
 		return ""

@@ -12,7 +12,7 @@ func (v *validator) backends() {
 		name := v.cfg.Routes[i].Backend
 		if v.cfg.Backends[name] == nil {
 			// A misspelt name is an error of the route; its backend is not idle.
-			name = nearest(name, sortedKeys(v.cfg.Backends))
+			name = Nearest(name, sortedKeys(v.cfg.Backends))
 		}
 		used[name] = true
 	}

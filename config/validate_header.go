@@ -102,7 +102,7 @@ func (v *validator) placeholder(name string, p place) {
 		return
 	}
 	hint := "write {{ for a literal brace"
-	if near := nearest(name, placeholders()); near != "" {
+	if near := Nearest(name, placeholders()); near != "" {
 		hint = "did you mean {" + near + "}?"
 	}
 	v.errorf(p, hint, "the placeholder {%s} is not known", name)

@@ -32,7 +32,7 @@ func (v *validator) limitNames(names []string, p place, used map[string]bool) {
 	for i, name := range names {
 		if v.cfg.RateLimits[name] == nil {
 			v.errorf(p.item(i), didYouMean(name, known), "there is no limit %s", p.item(i).shown())
-			name = nearest(name, known)
+			name = Nearest(name, known)
 		}
 		used[name] = true
 	}

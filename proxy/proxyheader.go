@@ -47,7 +47,7 @@ func (c *conn) readProxyHeader(d time.Duration) error {
 		return errNoAddress
 	}
 	p := src.AddrPort()
-	c.peer = netip.AddrPortFrom(p.Addr().Unmap().WithZone(""), p.Port())
+	c.e.conns.rename(c, netip.AddrPortFrom(p.Addr().Unmap().WithZone(""), p.Port()))
 	return nil
 }
 

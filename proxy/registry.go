@@ -41,6 +41,15 @@ func (r *registry) add(c *conn) {
 	s.mu.Unlock()
 }
 
+// rename gives a connection the peer that its PROXY header names. Others may look at
+// it in that moment.
+func (r *registry) rename(c *conn, peer netip.AddrPort) {
+	s := r.shard(c)
+	s.mu.Lock()
+	c.peer = peer
+	s.mu.Unlock()
+}
+
 func (r *registry) remove(c *conn) {
 	s := r.shard(c)
 	s.mu.Lock()

@@ -126,6 +126,21 @@ func (t *Table[V]) Get(k Key, now time.Time) (value V, ok bool) {
 	return s.slot(i).value, true
 }
 
+// Peek returns the entry of k as a listing would. That is no use of it, and counts
+// nowhere.
+func (t *Table[V]) Peek(k Key, now time.Time) (Entry[V], bool) {
+	r, h := t.rules(now), hash(t.seed, &k)
+	s := t.shard(h)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := s.find(h, &k)
+	if i == 0 || s.expired(i, r) {
+		return Entry[V]{}, false
+	}
+	e := s.slot(i)
+	return Entry[V]{e.key, e.value, s.left(e, r)}, true
+}
+
 // Put stores the value of k. It says no when the table is full and Refuse is set.
 func (t *Table[V]) Put(k Key, value V, now time.Time) bool {
 	_, ok := t.Update(k, now, func(v *V, _ bool) Stay {

@@ -35,6 +35,21 @@ func (t *Table) Entries(from Cursor, n int, now time.Time) ([]Entry, Cursor) {
 	return page, next
 }
 
+// Find returns the entry of one key, given as for Delete. Unlike Match it is no use
+// of it.
+func (t *Table) Find(key string, now time.Time) (Entry, bool) {
+	k, ok := t.parse(key)
+	if !ok {
+		return Entry{}, false
+	}
+	row, ok := t.entries.Peek(k, now)
+	if !ok {
+		return Entry{}, false
+	}
+	name, ok := t.names.name(row.Value)
+	return Entry{t.text(row.Key), name, row.Expires}, ok
+}
+
 // Clear forgets everybody and tells how many there were.
 func (t *Table) Clear() int { return t.entries.Clear() }
 

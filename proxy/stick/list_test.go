@@ -57,10 +57,30 @@ func TestDelete(t *testing.T) {
 		tab := stick.New(o, nil)
 		tab.Store(client(tab, "192.0.2.1"), "a", now)
 		tab.Store(client(tab, "2001:db8::1"), "b", now)
+		if _, found := tab.Find(c.text, now); found != c.want {
+			t.Errorf("prefix %d: Find(%q) = %v, want %v", c.bits, c.text, found, c.want)
+		}
 		if got := tab.Delete(c.text); got != c.want || (tab.Len(now) == 1) != c.want {
 			t.Errorf("prefix %d: Delete(%q) = %v and leaves %d, want %v",
 				c.bits, c.text, got, tab.Len(now), c.want)
 		}
+	}
+}
+
+// Who looks at an entry does not keep it alive.
+func TestFindIsNoUse(t *testing.T) {
+	now, tab := time.Now(), stick.New(addresses(), nil)
+	tab.Store(client(tab, "192.0.2.1"), "a", now)
+	before := tab.Counters()
+	want := stick.Entry{Key: "192.0.2.1", Server: "a", Expires: 10 * time.Minute}
+	if got, ok := tab.Find("::ffff:192.0.2.1", now.Add(20*time.Minute)); got != want || !ok {
+		t.Errorf("Find: %+v, %v; want %+v", got, ok, want)
+	}
+	if got, ok := tab.Find("192.0.2.1", now.Add(31*time.Minute)); ok {
+		t.Errorf("the entry has expired, Find has %+v", got)
+	}
+	if after := tab.Counters(); after != before {
+		t.Errorf("counters were %+v, are %+v", before, after)
 	}
 }
 
