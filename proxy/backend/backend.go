@@ -146,6 +146,7 @@ func (b *Backend) Start() {
 	if unverified {
 		b.log.Warn("certificates of servers are not verified (tls.verify = false, no pin_sha256)")
 	}
+	b.group.newest.Store(b)
 	b.group.changed(b.servers...)
 	b.current() // lets go of the previous backend
 }

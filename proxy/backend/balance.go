@@ -83,7 +83,7 @@ func (b *Backend) newBalancer(members []member, old balancer) balancer {
 	}
 	switch b.options.Balance.Algorithm {
 	case LeastConn:
-		return newLeastConn(members, old)
+		return newLeastConn(b, members, old)
 	case Random:
 		return newRandom(members)
 	case First:

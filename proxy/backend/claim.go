@@ -73,6 +73,9 @@ func (s *Server) Release() {
 		return
 	}
 	s.places.free()
+	if l := s.load.Load(); l != nil {
+		l.fell()
+	}
 	// Whoever began to wait between the two lines above saw no free place.
 	if q.wanted(s) {
 		q.offer(s)

@@ -15,6 +15,8 @@ type group struct {
 	// rotating is held while a rotation is made.
 	rotating sync.Mutex
 	tally    *tally.Tally
+	// newest is the generation that was started last.
+	newest atomic.Pointer[Backend]
 	// activeMost is the highest number that Active gave.
 	activeMost atomic.Int64
 }

@@ -44,6 +44,8 @@ type Server struct {
 	// due belongs to the round robin of the rotation that is being made.
 	due     float64
 	watcher atomic.Pointer[Watcher]
+	// load is where a leastConn sees that a request has left; nil if there is none.
+	load atomic.Pointer[load]
 
 	_ [64]byte // what follows is written by every request
 	// addresses is nil until the first lookup has ended, which closes resolved.
