@@ -22,7 +22,6 @@ const (
 // gate asks for a name and a password. A gate without users lets everybody in.
 type gate struct {
 	users map[string][sha256.Size]byte
-	now   func() time.Time
 
 	mu       sync.Mutex
 	guessers map[netip.Addr]guesser
@@ -36,7 +35,7 @@ type guesser struct {
 
 func newGate(users map[string]string) *gate {
 	g := &gate{
-		users: map[string][sha256.Size]byte{}, now: time.Now,
+		users:    map[string][sha256.Size]byte{},
 		guessers: map[netip.Addr]guesser{},
 	}
 	for name, password := range users {
@@ -91,13 +90,13 @@ func (g *gate) waits(client netip.Addr) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	known := g.guessers[client]
-	return known.failures >= maxFailures && g.now().Sub(known.last) < failureWait
+	return known.failures >= maxFailures && time.Now().Sub(known.last) < failureWait
 }
 
 func (g *gate) failed(client netip.Addr) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	now := g.now()
+	now := time.Now()
 	known, ok := g.guessers[client]
 	if now.Sub(known.last) >= failureWait {
 		known.failures = 0

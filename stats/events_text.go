@@ -78,7 +78,7 @@ func (m *pageModel) texts() texts {
 
 func (t *texts) addRow(r *tableRow) {
 	t.add(r.Status)
-	t.State[r.ID] = r.Status.State
+	t.State[r.ID] = r.State
 	for i := range r.Cells {
 		if c := &r.Cells[i]; c.Text != "" {
 			t.add(c.cell)

@@ -31,7 +31,8 @@ type PageOptions struct {
 	// Listeners is how many pages may be live at a time; 0 is 64. The others stand
 	// still and are fetched anew by hand.
 	Listeners int
-	// Log is told of mistakes of the page itself; nil writes them to standard error.
+	// Log is told of refused buttons and of mistakes of the page itself; with nil,
+	// only panics are written, to standard error.
 	Log *zap.Logger
 }
 

@@ -22,6 +22,9 @@ func TestPageInChromium(t *testing.T) {
 		"rows that come appear":         lookNewRows,
 		"it works without script":       lookNoScript,
 		"a phone has nothing to scroll": lookPhone,
+		"every text can be read":        lookContrast,
+		"charts tell their values":      lookCharts,
+		"the theme can be chosen":       lookTheme,
 		"screenshots":                   lookPictures,
 	} {
 		t.Run(name, func(t *testing.T) {

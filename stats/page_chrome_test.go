@@ -3,7 +3,6 @@ package stats_test
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -188,9 +187,6 @@ func newSite(t *testing.T, e *edge, seconds int, o stats.PageOptions) *site {
 	return &site{e, sampler, strings.Replace(server.URL, "127.0.0.1", chromeHost, 1)}
 }
 
-// local is the address for clients that cannot resolve the host.
-func (s *site) local() string { return strings.Replace(s.url, chromeHost, "127.0.0.1", 1) }
-
 // live lets a second go by every so often, until the test ends.
 func (s *site) live(t *testing.T, every time.Duration) {
 	ctx, cancel := context.WithCancel(context.Background())
@@ -232,5 +228,3 @@ func (b *tab) screenshot(name string, whole bool) {
 		b.t.Fatal(err)
 	}
 }
-
-var _ http.Handler = (*stats.Page)(nil)

@@ -2,6 +2,10 @@ package stats_test
 
 import (
 	"errors"
+	"fmt"
+	"math"
+	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,6 +20,9 @@ const isLive = `document.getElementById("live").dataset.live === "on"`
 
 // lookPictures is for people: see DOORWARD_SCREENSHOTS.
 func lookPictures(t *testing.T, s *site, b *tab) {
+	if os.Getenv("DOORWARD_SCREENSHOTS") == "" {
+		t.Skip("nobody looks")
+	}
 	for range 3000 {
 		s.pass(1)
 		s.sampler.Sample()
@@ -34,6 +41,18 @@ func lookPictures(t *testing.T, s *site, b *tab) {
 		b.screenshot(name+"-wide", true)
 		b.do(chromedp.Click(chromedp.CSS("#b0s1 .name button")))
 		b.screenshot(name+"-panel", false)
+		b.do(
+			chromedp.EmulateViewport(1440, 900), chromedp.Navigate(s.url),
+			chromedp.Evaluate[chromedp.Void](`document.querySelector(".legend").open = true;`+
+				`document.getElementById("servers").scrollIntoView();`+
+				`document.querySelector(".scroll").scrollTo(400, 60)`),
+		)
+		b.screenshot(name+"-scrolled", false)
+		b.do(
+			chromedp.Evaluate[chromedp.Void]("scrollTo(0, 0)"),
+			chromedp.MouseEvent("mouseMoved", 1200, 320),
+		)
+		b.screenshot(name+"-pointed", false)
 		b.do(chromedp.EmulateViewport(390, 844, chromedp.EmulateMobile, chromedp.EmulateScale(2)),
 			chromedp.Navigate(s.url))
 		b.until(isLive)
@@ -43,4 +62,96 @@ func lookPictures(t *testing.T, s *site, b *tab) {
 		b.do(chromedp.Click(chromedp.CSS("#b0s1 .name button")))
 		b.screenshot(name+"-phone-panel", false)
 	}
+}
+
+// contrast finds texts that cannot be told from their ground well enough (WCAG AA:
+// 4.5, or 3 for large ones). Colours are drawn, since they are written in many ways.
+const contrast = `(() => {
+	const canvas = new OffscreenCanvas(1, 1).getContext("2d", {willReadFrequently: true});
+	const drawn = (colours) => {
+		canvas.clearRect(0, 0, 1, 1);
+		for (const colour of colours) { canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1); }
+		return [...canvas.getImageData(0, 0, 1, 1).data];
+	};
+	const light = (rgb) => rgb.slice(0, 3).map(v => v / 255)
+		.map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+		.reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+	const grounds = (e) => {
+		const all = [];
+		for (; e; e = e.parentElement) {
+			all.unshift(getComputedStyle(e).backgroundColor);
+			if (e.matches(":popover-open")) break;
+		}
+		return all;
+	};
+	const found = new Set();
+	const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+	while (walk.nextNode()) {
+		const e = walk.currentNode.parentElement;
+		if (!walk.currentNode.data.trim() || !e.checkVisibility({visibilityProperty: true})) continue;
+		const style = getComputedStyle(e), ground = grounds(e);
+		const [a, b] = [light(drawn(ground)), light(drawn([...ground, style.color]))];
+		const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+		const large = parseFloat(style.fontSize) >= 24 || parseFloat(style.fontSize) >= 18.66 && style.fontWeight >= 700;
+		if (ratio < (large ? 3 : 4.5)) {
+			found.add(ratio.toFixed(2) + " " + style.color + " " + e.outerHTML.slice(0, 90));
+		}
+	}
+	return [...found].slice(0, 8).join("\n");
+})()`
+
+// lookContrast reads every text of the page in both themes.
+func lookContrast(t *testing.T, s *site, b *tab) {
+	s.change(func(v *stats.View) { v.Reload.Error, v.Node.Draining = "no", true })
+	for _, name := range []string{"light", "dark"} {
+		for _, width := range []int64{1440, 390} {
+			b.do(theme(name), chromedp.EmulateViewport(width, 900), chromedp.Navigate(s.url))
+			for _, step := range []string{
+				`document.querySelector(".legend").open = true`,
+				`document.querySelector("#b0s1 .name button").click()`,
+			} {
+				b.do(chromedp.Evaluate[chromedp.Void](step))
+				if got := value[string](b, contrast); got != "" {
+					t.Errorf("%s, %d wide, after %s:\n%s", name, width, step, got)
+				}
+			}
+		}
+	}
+}
+
+// lookCharts reads a value off a chart.
+func lookCharts(t *testing.T, s *site, b *tab) {
+	b.do(chromedp.EmulateViewport(1440, 900), chromedp.Navigate(s.url))
+	at := value[map[string]float64](b, `(({right, top}) => ({x: right - 1, y: top + 40}))`+
+		`(document.getElementById("ch-lat-plot").getBoundingClientRect())`)
+	b.do(chromedp.MouseEvent("mouseMoved", at["x"], at["y"]))
+	const read = `document.querySelector("#ch-lat-plot .read").textContent`
+	b.until(read + ` !== ""`)
+	got, want := value[string](b, read), b.text("ch-lat-p50")
+	var at50, want50 float64
+	_, errRead := fmt.Sscanf(got, "p50 %f ms · p95 ", &at50)
+	_, errWant := fmt.Sscanf(want, "%f ms", &want50)
+	if errRead != nil || errWant != nil || math.Abs(at50-want50) > want50/20 ||
+		!strings.HasSuffix(got, " · now") {
+		t.Errorf("the chart reads %q, and its legend %q", got, want)
+	}
+}
+
+// lookTheme goes through the themes of the button, which outlive the page.
+func lookTheme(t *testing.T, s *site, b *tab) {
+	b.do(theme("light"), chromedp.Navigate(s.url))
+	const ground = `getComputedStyle(document.documentElement).backgroundColor`
+	seen := map[string]string{}
+	for range 3 {
+		seen[b.text("theme")] = value[string](b, ground)
+		b.do(chromedp.Click(chromedp.CSS("#theme")))
+	}
+	if len(seen) != 3 || seen["Auto"] != seen["Light"] || seen["Dark"] == seen["Light"] {
+		t.Errorf("the grounds are %v", seen)
+	}
+	b.do(chromedp.Evaluate[chromedp.Void](`localStorage.setItem("theme", "dark")`), chromedp.Reload())
+	if got := value[string](b, ground); got != seen["Dark"] {
+		t.Errorf("after a reload the ground is %s", got)
+	}
+	b.do(chromedp.Evaluate[chromedp.Void]("localStorage.clear()"))
 }

@@ -5,7 +5,6 @@ import (
 	"embed"
 	"encoding/hex"
 	"io/fs"
-	"mime"
 	"net/http"
 	"path"
 	"strings"
@@ -19,6 +18,13 @@ var templates embed.FS
 
 // assetPath is where the files of the page are.
 const assetPath = "/assets/"
+
+// assetKinds are fixed, since the tables of the machine may say anything.
+var assetKinds = map[string]string{
+	".css": "text/css; charset=utf-8",
+	".js":  "text/javascript; charset=utf-8",
+	".svg": "image/svg+xml; charset=utf-8",
+}
 
 // assets are files under names that contain a hash of their content, so that
 // browsers may keep them for ever.
@@ -42,7 +48,7 @@ func newAssets() *assets {
 		ext := path.Ext(name)
 		hashed := strings.TrimSuffix(name, ext) + "." + hex.EncodeToString(sum[:6]) + ext
 		a.names[name] = hashed
-		a.files[hashed] = asset{kind: mime.TypeByExtension(ext), data: data}
+		a.files[hashed] = asset{kind: assetKinds[ext], data: data}
 	}
 	return a
 }

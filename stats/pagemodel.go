@@ -234,7 +234,7 @@ func (r *tableRow) shows(words []string, hideUp bool) bool {
 	if r.Kind == "total" {
 		return true // it goes with its group
 	}
-	if hideUp && (r.Status.State == stateUp || r.Status.State == stateOpen) {
+	if hideUp && (r.State == stateUp || r.State == stateOpen) {
 		return false
 	}
 	text := r.Find + " " + strings.ToLower(r.Status.Text)

@@ -100,6 +100,7 @@ type tableRow struct {
 	Kind   string
 	Name   string
 	Backup bool
+	State  string // what it is coloured by
 	Status cell
 	Cells  []tableCell
 	Panel  panel
@@ -152,9 +153,9 @@ func frontendRowOf(id string, f *FrontendRow, now time.Time) tableRow {
 	r := newRow(id, "frontend", f.Name, v, figures{
 		"stot": classesHint(&f.Traffic), "rcur": rateText(f.RequestRate) + " requests/s",
 	})
-	r.Status = cell{ID: id + "-status", Text: f.Status(), State: stateOpen}
+	r.Status, r.State = cell{ID: id + "-status", Text: f.Status()}, stateOpen
 	if !f.Open {
-		r.Status.State = stateDown
+		r.State = stateDown
 	}
 	r.Find = strings.ToLower("frontend " + f.Name)
 	r.Panel = frontendPanel(id, f)
@@ -188,10 +189,8 @@ func serverRowOf(id string, b *BackendRow, s *ServerRow, now time.Time) tableRow
 	r := newRow(id, "server", s.Name, v, figures{
 		"stot": classesHint(&s.Traffic), "lastchk": long, "last": timesHint(&s.Seen),
 	})
-	r.Status = cell{
-		ID: id + "-status", Text: s.Status(), State: serverState(&s.Server),
-		Hint: statusHint(&s.Server, now),
-	}
+	r.State = serverState(&s.Server)
+	r.Status = cell{ID: id + "-status", Text: s.Status(), Hint: statusHint(&s.Server, now)}
 	r.Backup = s.Backup
 	r.Find = strings.ToLower(strings.Join([]string{b.Name, b.Description, s.Name, s.Address}, " "))
 	if s.Backup {
@@ -231,11 +230,10 @@ func totalRowOf(id string, b *BackendRow, now time.Time) tableRow {
 	r := newRow(id, "total", "Total", v, figures{
 		"stot": classesHint(&b.Traffic), "last": timesHint(&b.Seen),
 	})
-	r.Status = cell{
-		ID: id + "-status", Text: b.Status(), State: stateUp, Hint: "for " + agoText(b.LastChange, now),
-	}
+	r.Status = cell{ID: id + "-status", Text: b.Status(), Hint: "for " + agoText(b.LastChange, now)}
+	r.State = stateUp
 	if !b.Up {
-		r.Status.State = stateDown
+		r.State = stateDown
 	}
 	r.Panel = backendPanel(id, b)
 	return r

@@ -95,16 +95,22 @@ func tookText(d time.Duration) string {
 
 // spanText writes a time that people wait for, in its two largest units.
 func spanText(d time.Duration) string {
-	s := int64(max(d, 0) / time.Second)
-	switch {
-	case s < 60:
-		return fmt.Sprintf("%ds", s)
-	case s < 3600:
-		return fmt.Sprintf("%dm %ds", s/60, s%60)
-	case s < 86400:
-		return fmt.Sprintf("%dh %dm", s/3600, s/60%60)
+	units := [...]struct {
+		of   time.Duration
+		name string
+	}{{24 * time.Hour, "d"}, {time.Hour, "h"}, {time.Minute, "m"}, {time.Second, "s"}}
+	d = max(d, 0)
+	for i, unit := range units[:3] {
+		if d < unit.of {
+			continue
+		}
+		text := fmt.Sprint(int64(d/unit.of), unit.name)
+		if rest := d % unit.of / units[i+1].of; rest > 0 {
+			text += fmt.Sprint(" ", int64(rest), units[i+1].name)
+		}
+		return text
 	}
-	return fmt.Sprintf("%dd %dh", s/86400, s/3600%24)
+	return fmt.Sprint(int64(d/time.Second), "s")
 }
 
 // agoText writes how long before now something was; noFigure for never.
