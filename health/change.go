@@ -9,6 +9,7 @@ import (
 
 // Change is a server that went up or down.
 type Change struct {
+	// Backend and Server name it.
 	Backend, Server string
 	// Up is what it is now.
 	Up bool

@@ -115,6 +115,9 @@ func (c *Check) ask(conn net.Conn, r *Result) {
 	r.FirstByte = time.Since(sent)
 	answer, err := c.readHead(from)
 	if err != nil {
+		if in.over {
+			err = errTooLong // and not what the cut made of the line
+		}
 		r.Outcome, r.Description = broken(err)
 		return
 	}
@@ -180,11 +183,13 @@ var errTooLong = errors.New("the head of the answer is longer than 16 KiB")
 type allowance struct {
 	from io.Reader
 	left int
+	over bool // more was asked for
 }
 
 // Read fails with errTooLong when nothing is left.
 func (a *allowance) Read(p []byte) (int, error) {
 	if a.left == 0 {
+		a.over = true
 		return 0, errTooLong
 	}
 	n, err := a.from.Read(p[:min(len(p), a.left)])
