@@ -147,10 +147,13 @@ func (l *leastConn) search(last int) found {
 	}
 	for range hurry {
 		row, lowest := l.lowestRow(here)
-		if row == here || f.load <= lowest && f.at > last {
+		if f.load <= lowest && (row == here || f.at > last) {
 			break
 		}
-		g := l.scan(row, 0)
+		g := f
+		if row != here {
+			g = l.scan(row, 0)
+		}
 		if g.load <= lowest {
 			return g
 		}

@@ -26,6 +26,9 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+// patience is how long a test waits for what has to come.
+const patience = 5 * time.Second
+
 // within polls a condition that other processes or the kernel bring about.
 func within(limit time.Duration, ok func() bool) bool {
 	poll := time.NewTicker(time.Millisecond)
