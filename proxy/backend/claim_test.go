@@ -3,7 +3,6 @@ package backend_test
 import (
 	"errors"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -241,72 +240,4 @@ func TestPlacesAreNotLost(t *testing.T) {
 	if b.Active() != 0 || b.Waiting() != 0 {
 		t.Errorf("%d active, %d waiting; want none", b.Active(), b.Waiting())
 	}
-}
-
-func TestSecurityQueue(t *testing.T) {
-	t.Run("BE-15_thousand_requests_at_ten_places", func(t *testing.T) {
-		o := at(nowhere(2)...)
-		o.Timeouts.Queue = time.Minute
-		o.Servers[0].MaxConnections = 10
-		o.Servers[1].MaxConnections = 3
-		o.Servers[1].Weight = 5
-		b := started(t, o)
-		limits := map[*backend.Server]int64{b.Servers()[0]: 10, b.Servers()[1]: 3}
-		seen := map[*backend.Server]*atomic.Int64{
-			b.Servers()[0]: new(atomic.Int64), b.Servers()[1]: new(atomic.Int64),
-		}
-		var all sync.WaitGroup
-		for range 1000 {
-			all.Go(func() {
-				for range 5 {
-					s := claimed(t, b, nil)
-					if n := seen[s].Add(1); n > limits[s] {
-						t.Errorf("%d requests on %s", n, s.Name())
-					}
-					seen[s].Add(-1)
-					s.Release()
-				}
-			})
-		}
-		all.Wait()
-		if b.Active() != 0 {
-			t.Errorf("%d places were never given back", b.Active())
-		}
-	})
-	t.Run("DOS-17_queue_is_bounded_and_times_out", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			o := at(nowhere(1)...)
-			o.Servers[0].MaxConnections = 1
-			o.QueueLimit = 100
-			o.Timeouts.Queue = 5 * time.Second
-			b := started(t, o)
-			s := claimed(t, b, nil)
-			var timeouts atomic.Int64
-			for range 100 {
-				go func() {
-					if _, err := b.Claim(backend.Wish{}); errors.Is(err, backend.ErrQueueTimeout) {
-						timeouts.Add(1)
-					}
-				}()
-			}
-			synctest.Wait()
-			if _, err := b.Claim(backend.Wish{}); !errors.Is(err, backend.ErrQueueFull) {
-				t.Errorf("claim 101 of a queue of 100: %v, want ErrQueueFull", err)
-			}
-			<-time.After(5*time.Second + time.Millisecond)
-			if timeouts.Load() != 100 || b.Waiting() != 0 {
-				t.Errorf("%d timed out, %d wait; want 100, 0", timeouts.Load(), b.Waiting())
-			}
-			s.Release()
-		})
-	})
-	t.Run("DOS-17_queue_reuses_its_memory", func(t *testing.T) {
-		b := single(t)
-		claimed(t, b, nil)
-		gone := make(chan struct{})
-		close(gone)
-		if n := testing.AllocsPerRun(1000, func() { _, _ = b.Claim(backend.Wish{Gone: gone}) }); n > 0 {
-			t.Errorf("%v allocations for each wait in the queue, want 0", n)
-		}
-	})
 }

@@ -29,19 +29,20 @@ type roundRobin struct {
 }
 
 // newRoundRobin goes on where the rotation before was: a server that was halfway
-// to its next turn still is. So neither reloads nor servers that come and go
-// favour anybody.
+// to its next turn still is, also when it comes back. So neither reloads nor
+// servers that come and go favour anybody.
 func newRoundRobin(members []member, old balancer) *roundRobin {
 	r := &roundRobin{members: members, due: make([]float64, len(members))}
-	for i := range members {
-		// Newcomers begin at different points, in the order of the file.
-		members[i].server.due = (float64(i) + 0.5) / float64(len(members))
-	}
 	if before, ok := old.(*roundRobin); ok {
 		before.settle()
 	}
 	for i := range members {
-		r.due[i] = members[i].server.due
+		s := members[i].server
+		if !s.rotated {
+			// Newcomers begin at different points, in the order of the file.
+			s.rotated, s.due = true, (float64(i)+0.5)/float64(len(members))
+		}
+		r.due[i] = s.due
 	}
 	r.shares = reduce(members)
 	r.schedule = schedule(r.shares, r.due)

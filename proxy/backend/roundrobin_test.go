@@ -126,3 +126,36 @@ func TestRoundRobinGoesOnAfterReload(t *testing.T) {
 		t.Errorf("order over reloads %s, want 121212", got)
 	}
 }
+
+// Servers that come and go all the time, and reloads, take nobody's turns.
+func TestRoundRobinIsFairWhileServersComeAndGo(t *testing.T) {
+	for name, change := range map[string]func(b *backend.Backend, i int){
+		"a server goes down and up": func(b *backend.Backend, i int) {
+			b.Server("s4").SetUp(i%2 == 0, false)
+		},
+		"a server goes down and up, slower": func(b *backend.Backend, i int) {
+			b.Server("s4").SetUp(i/7%2 == 0, false)
+		},
+		"a weight changes": func(b *backend.Backend, i int) { b.Server("s4").SetWeight(i % 5) },
+	} {
+		b := started(t, weighted(1, 1, 2, 1))
+		const n = 6000
+		for i := range n {
+			change(b, i)
+			claimed(t, b, nil).Release()
+		}
+		got := [4]int64{}
+		for i, s := range b.Servers() {
+			got[i] = s.Counters().Claims
+		}
+		rest := n - got[3]
+		for i, share := range []int64{1, 1, 2} {
+			if want := rest * share / 4; got[i] < want*95/100 || got[i] > want*105/100 {
+				t.Errorf("%s: s%d got %d of %v, want about %d", name, i+1, got[i], got, want)
+			}
+		}
+		if got[3] < n/20 {
+			t.Errorf("%s: s4 got %d of %d", name, got[3], n)
+		}
+	}
+}

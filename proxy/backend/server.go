@@ -41,8 +41,10 @@ type Server struct {
 	share    atomic.Int64
 	changing sync.Mutex
 	since    time.Time
-	// due belongs to the round robin of the rotation that is being made.
+	// due is the part of its round that passes before the server's next turn, once
+	// it has been in a rotation of round robin; the group's rotating guards it.
 	due     float64
+	rotated bool
 	watcher atomic.Pointer[Watcher]
 	// load is where a leastConn sees that a request has left; nil if there is none.
 	load atomic.Pointer[load]
