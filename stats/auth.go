@@ -90,7 +90,7 @@ func (g *gate) waits(client netip.Addr) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	known := g.guessers[client]
-	return known.failures >= maxFailures && time.Now().Sub(known.last) < failureWait
+	return known.failures >= maxFailures && time.Since(known.last) < failureWait
 }
 
 func (g *gate) failed(client netip.Addr) {

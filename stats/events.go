@@ -86,11 +86,14 @@ func (h *hub) follow(ctx context.Context) {
 	}
 	var history History
 	var charted time.Time
+	size := 0
 	for p := range pictures {
 		if p.Node.Now.Sub(charted) >= Step {
 			history, charted = h.sampler.History(), p.Node.Now
 		}
-		h.tell(ctx, newModel(&p, &history).texts())
+		now := newModel(&p, &history).texts(size)
+		size = len(now.items)
+		h.tell(ctx, now)
 	}
 }
 
@@ -127,7 +130,7 @@ func (h *hub) tell(ctx context.Context, now texts) {
 		e := changed
 		if l.whole {
 			if all == nil {
-				all = event(now)
+				all = event(now.since(&texts{}))
 			}
 			e = all
 		}
@@ -140,8 +143,8 @@ func (h *hub) tell(ctx context.Context, now texts) {
 	}
 }
 
-func event(t texts) []byte {
-	data, err := json.Marshal(t)
+func event(m message) []byte {
+	data, err := json.Marshal(m)
 	if err != nil {
 		panic(err) // maps of strings
 	}

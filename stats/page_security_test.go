@@ -82,7 +82,7 @@ func TestSecurityUI(t *testing.T) {
 		}
 	})
 	t.Run("UI-02_names and errors", func(t *testing.T) {
-		harmless, _ := newPage(t, hostileEdge("a text of more than twenty two"), stats.PageOptions{Actions: true})
+		harmless, _ := newPage(t, hostileEdge("a text of more than eighteen"), stats.PageOptions{Actions: true})
 		want := shape(parse(t, get(harmless, "/")))
 		for _, text := range hostile {
 			page, _ := newPage(t, hostileEdge(text), stats.PageOptions{Actions: true})

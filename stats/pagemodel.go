@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -119,7 +120,7 @@ func backendGroup(id string, b *BackendRow, now time.Time) rowGroup {
 		g.Note += " · cookie " + b.Cookie
 	}
 	for i := range b.Servers {
-		id := fmt.Sprint(id, "s", i)
+		id := id + "s" + strconv.Itoa(i)
 		g.Rows = append(g.Rows, serverRowOf(id, b, &b.Servers[i], now))
 	}
 	g.Rows = append(g.Rows, totalRowOf(id, b, now))
@@ -170,29 +171,36 @@ func tilesOf(p *Picture) []tile {
 
 // fingerprint is a hash of everything that the event stream does not send.
 func (m *pageModel) fingerprint(p *Picture) string {
-	h := sha256.New()
-	fmt.Fprintf(h, "%d %d %q %q", p.Node.PID, p.Node.Started.UnixNano(), p.Node.Version, p.Node.Host)
+	b := fmt.Appendf(nil, "%d %d", p.Node.PID, p.Node.Started.UnixNano())
+	add := func(texts ...string) {
+		for _, text := range texts {
+			b = strconv.AppendInt(b, int64(len(text)), 10) // or two could read like two others
+			b = append(append(b, ':'), text...)
+		}
+	}
+	add(p.Node.Version, p.Node.Host)
 	for _, g := range m.Groups {
-		fmt.Fprintf(h, "\n%q", []string{g.Name, g.Description, g.Note})
+		add("group", g.Name, g.Description, g.Note)
 		for i := range g.Rows {
 			r := &g.Rows[i]
-			fmt.Fprintf(h, "\n%q %v", []string{r.ID, r.Name, r.Find}, r.Backup)
+			add("row", r.ID, r.Name, r.Find)
 			for _, group := range r.Panel.Facts {
 				for _, f := range group.Facts {
-					fmt.Fprintf(h, "%q %q", f.Label, still(f.cell))
+					add(f.Label, still(f.cell))
 				}
 			}
 		}
 	}
 	for _, l := range m.Lists {
-		fmt.Fprintf(h, "\n%q", l.Title)
+		add("list", l.Title)
 		for _, row := range l.Rows {
 			for _, c := range row {
-				fmt.Fprintf(h, " %q %q", c.ID, still(c))
+				add(c.ID, still(c))
 			}
 		}
 	}
-	return hex.EncodeToString(h.Sum(nil)[:12])
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:12])
 }
 
 // still is the text of a cell that the event stream leaves alone.

@@ -9,69 +9,6 @@ import (
 	"doorward/internal/tally"
 )
 
-// column is one figure of the large table; all of them are HAProxy's, in its
-// order. Key names its cells; Long is its name where the heading above it is not
-// seen, Hint is for those who do not know it. Phone says that a narrow screen shows
-// it unasked.
-type column struct {
-	Key, Label, Long, Hint string
-	Phone                  bool
-}
-
-// columnGroup is columns under one heading.
-type columnGroup struct {
-	Label   string
-	Columns []column
-}
-
-var columnGroups = []columnGroup{
-	{"Queue", []column{
-		{"qcur", "Cur", "Queue", "requests that wait now", true},
-		{"qmax", "Max", "Queue max", "most requests that waited at a time", false},
-		{"qlim", "Limit", "Queue limit", "how many may wait", false},
-	}},
-	{"Session rate", []column{
-		{"rcur", "Cur", "Rate", "sessions in the last second", true},
-		{"rmax", "Max", "Rate max", "most sessions in a second", false},
-		{"rlim", "Limit", "Rate limit", "how many may begin in a second", false},
-	}},
-	{"Sessions", []column{
-		{"scur", "Cur", "Sessions", "sessions now: connections of a frontend, requests of a server", true},
-		{"smax", "Max", "Sessions max", "most sessions at a time", false},
-		{"slim", "Limit", "Sessions limit", "how many there may be", false},
-		{"stot", "Total", "Total", "all sessions since the start", true},
-		{"lbtot", "LbTot", "Balanced", "sessions that balancing gave to the server, not persistence", false},
-		{"last", "Last", "Last", "time since the last session", false},
-	}},
-	{"Bytes", []column{
-		{"bin", "In", "Bytes in", "what clients sent", false},
-		{"bout", "Out", "Bytes out", "what clients got", true},
-	}},
-	{"Denied", []column{
-		{"dreq", "Req", "Denied req", "requests that rules refused", false},
-		{"dresp", "Resp", "Denied resp", "answers that rules refused", false},
-	}},
-	{"Errors", []column{
-		{"ereq", "Req", "Errors req", "requests that were wrong or broke off", false},
-		{"econ", "Conn", "Errors conn", "connections to a server that failed", false},
-		{"eresp", "Resp", "Errors resp", "answers that were wrong or broke off", true},
-	}},
-	{"Warnings", []column{
-		{"wretr", "Retr", "Retries", "requests that were tried again", false},
-		{"wredis", "Redis", "Redispatches", "requests that were sent to another server", false},
-	}},
-	{"Server", []column{
-		{"lastchk", "LastChk", "Last check", "result of the last check", true},
-		{"weight", "Wght", "Weight", "weight", false},
-		{"act", "Act", "Active", "active server; in totals, how many take requests", false},
-		{"bck", "Bck", "Backup", "backup server; in totals, how many take requests", false},
-		{"chk", "Chk", "Failed checks", "checks that failed while the server was up", false},
-		{"dwn", "Dwn", "Downs", "how often it went down", false},
-		{"dwntme", "Dwntme", "Downtime", "how long it was down, all in all", false},
-		{"thrtle", "Thrtle", "Throttle", "percent of its share while it starts slowly", false},
-	}},
-}
-
 // cell is a text on the page that changes while it is looked at. Its ID is that of
 // the element, "" for one that never changes after all; Hint is its tool tip, State
 // what it is coloured by. A cell that has either at some time has it always.
@@ -82,8 +19,7 @@ type cell struct {
 // tableCell is a cell of the large table.
 type tableCell struct {
 	cell
-	Column column
-	First  bool // of its group
+	Column *placed
 }
 
 // Dim says that the cell holds nothing worth a look.
@@ -117,13 +53,11 @@ type figures map[string]string
 // newRow puts a row together.
 func newRow(id, kind, name string, f figures, hints figures) tableRow {
 	r := tableRow{ID: id, Kind: kind, Name: name}
-	for _, g := range columnGroups {
-		for c, column := range g.Columns {
-			text := f[column.Key]
-			r.Cells = append(r.Cells, tableCell{
-				cell:   cell{ID: id + "-" + column.Key, Text: text, Hint: hints[column.Key]},
-				Column: column, First: c == 0,
-			})
+	r.Cells = make([]tableCell, len(columns))
+	for i, column := range columns {
+		r.Cells[i] = tableCell{
+			cell:   cell{ID: id + "-" + column.Key, Text: f[column.Key], Hint: hints[column.Key]},
+			Column: column,
 		}
 	}
 	return r

@@ -1,7 +1,6 @@
 package stats
 
 import (
-	"fmt"
 	"math"
 	"strconv"
 	"time"
@@ -104,13 +103,13 @@ func spanText(d time.Duration) string {
 		if d < unit.of {
 			continue
 		}
-		text := fmt.Sprint(int64(d/unit.of), unit.name)
+		text := strconv.FormatInt(int64(d/unit.of), 10) + unit.name
 		if rest := d % unit.of / units[i+1].of; rest > 0 {
-			text += fmt.Sprint(" ", int64(rest), units[i+1].name)
+			text += " " + strconv.FormatInt(int64(rest), 10) + units[i+1].name
 		}
 		return text
 	}
-	return fmt.Sprint(int64(d/time.Second), "s")
+	return strconv.FormatInt(int64(d/time.Second), 10) + "s"
 }
 
 // agoText writes how long before now something was; noFigure for never.

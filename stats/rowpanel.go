@@ -1,7 +1,6 @@
 package stats
 
 import (
-	"fmt"
 	"time"
 
 	"doorward/internal/tally"
@@ -128,7 +127,7 @@ func classFacts(id string, t *tally.Totals) factGroup {
 func classesHint(t *tally.Totals) string {
 	hint := countText(t.Requests) + " requests"
 	for _, c := range statusClasses {
-		hint += fmt.Sprintf("\n%s: %s", c.label, countText(t.Classes[c.digit]))
+		hint += "\n" + c.label + ": " + countText(t.Classes[c.digit])
 	}
 	return hint
 }
@@ -158,7 +157,7 @@ func timeFacts(id string, s *Seen) factGroup {
 func timesHint(s *Seen) string {
 	hint := "Mean and longest times"
 	for _, t := range timings(s) {
-		hint += fmt.Sprintf("\n%s: %s, %s", t.label, tookText(t.Mean), tookText(t.Max))
+		hint += "\n" + t.label + ": " + tookText(t.Mean) + ", " + tookText(t.Max)
 	}
 	return hint
 }

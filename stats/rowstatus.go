@@ -2,6 +2,7 @@ package stats
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 )
 
@@ -63,7 +64,7 @@ func lastCheck(h *Health) (short, long string) {
 	}
 	short = h.Status
 	if h.Code != 0 {
-		short = fmt.Sprintf("%s/%d", h.Status, h.Code)
+		short += "/" + strconv.Itoa(h.Code)
 	}
 	short += " in " + tookText(h.Took)
 	long = short
