@@ -135,6 +135,13 @@ func (a *App) SetWeight(backendName, server string, weight int, by string) error
 	})
 }
 
+func serverNames(b *backend.Backend) (names []string) {
+	for _, s := range b.Servers() {
+		names = append(names, s.Name())
+	}
+	return names
+}
+
 // administer changes the record of a server, and puts it in force.
 func (a *App) administer(backendName, server, by string,
 	change func(*backend.Server, *adminRecord)) error {
@@ -142,11 +149,11 @@ func (a *App) administer(backendName, server, by string,
 	defer a.mu.Unlock()
 	b := a.current.backends[backendName]
 	if b == nil {
-		return fmt.Errorf("%w: %q", ErrNoBackend, backendName)
+		return noBackend(backendName, a.current.backendNames())
 	}
 	s := b.Server(server)
 	if s == nil {
-		return fmt.Errorf("%w: %q in backend %q", ErrNoServer, server, backendName)
+		return noServer(backendName, server, serverNames(b))
 	}
 	r, ok := a.admin.find(backendName, server)
 	if !ok {

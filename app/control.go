@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net"
 	"net/http"
@@ -11,6 +10,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"golang.org/x/net/netutil"
 
 	"doorward/internal/safe"
 )
@@ -26,37 +26,43 @@ type control struct {
 	log    *zap.Logger
 }
 
-// Bounds of the control socket. An answer may take as long as a reload does.
+// Bounds of the control socket. An answer may take as long as a reload does. What
+// is over controlMost waits in the kernel until one of those has gone.
 const (
 	controlRead    = 10 * time.Second
 	controlAnswer  = 2 * time.Minute
 	controlHead    = 16 << 10
+	controlBody    = 64 << 10
+	controlMost    = 64
 	controlGoodbye = 5 * time.Second
 )
 
 // commands are what the control socket answers.
 func (a *App) commands() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /reload", a.answerReload)
-	mux.HandleFunc("GET /version", a.answerVersion)
+	for pattern, do := range map[string]command{
+		"POST /reload":                            a.doReload,
+		"GET /version":                            a.doVersion,
+		"GET /servers":                            a.doServers,
+		"POST /servers/{backend}/{server}/state":  a.doState,
+		"POST /servers/{backend}/{server}/weight": a.doWeight,
+		"GET /sticks/{backend}":                   a.doSticks,
+		"DELETE /sticks/{backend}":                a.doClearSticks,
+		"GET /connections":                        a.doConnections,
+		"POST /backends/{backend}/probe":          a.doProbe,
+	} {
+		mux.Handle(pattern, do)
+	}
 	return mux
 }
 
-// refusal is the body of an answer that is not 200.
-type refusal struct {
-	Error string `json:"error"`
-}
-
-func (a *App) answerReload(w http.ResponseWriter, _ *http.Request) {
+func (a *App) doReload(r *http.Request) (any, error) {
+	a.live.Load().log.Info("reload asked for", zap.String("by", caller(r)))
 	report, err := a.Reload()
-	switch {
-	case errors.Is(err, ErrStopped):
-		answer(w, http.StatusServiceUnavailable, refusal{err.Error()})
-	case err != nil:
-		answer(w, http.StatusUnprocessableEntity, refusal{err.Error()})
-	default:
-		answer(w, http.StatusOK, report)
+	if err != nil && !errors.Is(err, ErrStopped) {
+		err = &askError{http.StatusUnprocessableEntity, err}
 	}
+	return report, err
 }
 
 // Version is what a running instance says about itself.
@@ -72,18 +78,11 @@ type Version struct {
 	Started time.Time `json:"started"`
 }
 
-func (a *App) answerVersion(w http.ResponseWriter, _ *http.Request) {
-	answer(w, http.StatusOK, Version{
+func (a *App) doVersion(*http.Request) (any, error) {
+	return Version{
 		Version: a.options.Version, Go: runtime.Version(), PID: os.Getpid(),
 		Config: a.options.Path, Started: a.started,
-	})
-}
-
-func answer(w http.ResponseWriter, status int, body any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	// An error means that who asked is gone.
-	_ = json.NewEncoder(w).Encode(body)
+	}, nil
 }
 
 // openControl opens the control socket and answers on it.
@@ -100,7 +99,8 @@ func openControl(path string, commands http.Handler, log *zap.Logger) (*control,
 		IdleTimeout: controlRead, MaxHeaderBytes: controlHead, ErrorLog: zap.NewStdLog(log),
 	}
 	c := &control{path: path, file: file, server: server, log: log}
-	safe.Go(log, "control socket", func() { c.serve(sock) })
+	bounded := netutil.LimitListener(callers{sock}, controlMost)
+	safe.Go(log, "control socket", func() { c.serve(bounded) })
 	return c, nil
 }
 

@@ -49,7 +49,7 @@ func (e *socketError) Unwrap() error { return e.err }
 
 // listenSocket listens at path. A socket that nobody answers on any more is
 // replaced; everything else that may be there is left alone, links too.
-func listenSocket(path string) (net.Listener, os.FileInfo, error) {
+func listenSocket(path string) (*net.UnixListener, os.FileInfo, error) {
 	if len(path) > maxSocketPath {
 		return nil, nil, errLongPath
 	}
@@ -90,7 +90,7 @@ func vacant(path string) error {
 // bindSocket makes the socket in a private folder and moves it to path when its
 // mode is right. Bound in place it would be open to everybody for a moment, or,
 // with a umask against that, all files that others make meanwhile would be shut.
-func bindSocket(path string) (_ net.Listener, info os.FileInfo, err error) {
+func bindSocket(path string) (_ *net.UnixListener, info os.FileInfo, err error) {
 	dir, err := os.MkdirTemp(filepath.Dir(path), ".")
 	if err != nil {
 		return nil, nil, err

@@ -3,6 +3,8 @@ package app
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -22,6 +24,7 @@ func (g *generation) diff(old *generation) []string {
 	note("routes", routeSettings(was), routeSettings(is))
 	note("backends", backendSettings(was), backendSettings(is))
 	note("servers", serverSettings(was), serverSettings(is))
+	note("rate limits", rateLimitSettings(was), rateLimitSettings(is))
 	note("certificates", certificateSettings(old.certs), certificateSettings(g.certs))
 	note("settings", sectionSettings(was), sectionSettings(is))
 	return out
@@ -30,13 +33,45 @@ func (g *generation) diff(old *generation) []string {
 // setting is one thing with a name, and its value in a form to compare.
 type setting struct{ name, value string }
 
-// newSetting takes the exported fields of v as the value.
+// newSetting takes the exported fields of v as the value. Secrets in it count, which
+// is why a value is compared and never shown.
 func newSetting(name string, v any) setting {
 	text, err := json.Marshal(v)
 	if err != nil {
 		text = fmt.Appendf(nil, "%+v", v)
 	}
-	return setting{name, string(text)}
+	return setting{name, fmt.Sprintf("%s%q", text, secrets(reflect.ValueOf(v)))}
+}
+
+// secrets are the texts in a value that it does not show, in an order that is always
+// the same.
+func secrets(v reflect.Value) (found []string) {
+	if !v.IsValid() || !v.CanInterface() {
+		return nil
+	}
+	if s, ok := v.Interface().(config.Secret); ok {
+		return []string{s.Reveal()}
+	}
+	switch v.Kind() {
+	case reflect.Pointer, reflect.Interface:
+		return secrets(v.Elem())
+	case reflect.Struct:
+		for _, field := range v.Fields() {
+			found = append(found, secrets(field)...)
+		}
+	case reflect.Slice, reflect.Array:
+		for i := range v.Len() {
+			found = append(found, secrets(v.Index(i))...)
+		}
+	case reflect.Map:
+		for key, value := range v.Seq2() {
+			for _, s := range secrets(value) {
+				found = append(found, fmt.Sprintf("%v: %s", key, s))
+			}
+		}
+		slices.Sort(found)
+	}
+	return found
 }
 
 func compare(kind string, was, is []setting) []string {
@@ -113,6 +148,13 @@ func serverSettings(cfg *config.Config) (out []setting) {
 	return out
 }
 
+func rateLimitSettings(cfg *config.Config) (out []setting) {
+	for _, name := range slices.Sorted(maps.Keys(cfg.RateLimits)) {
+		out = append(out, newSetting(name, cfg.RateLimits[name]))
+	}
+	return out
+}
+
 // certificateSettings are the certificates by file, so that a renewed one shows
 // as changed.
 func certificateSettings(m *tls.Manager) (out []setting) {
@@ -135,9 +177,13 @@ func sectionSettings(cfg *config.Config) []setting {
 		newSetting("tls", cfg.TLS),
 		newSetting("timeouts", cfg.Timeouts),
 		newSetting("limits", cfg.Limits),
+		newSetting("state", cfg.State),
 		newSetting("log", cfg.Log),
 		newSetting("headers", cfg.Headers),
 		newSetting("error_pages", cfg.ErrorPages),
+		newSetting("stats", cfg.Stats),
+		newSetting("mail", cfg.Mail),
+		newSetting("alerts", cfg.Alerts),
 		newSetting("networks", cfg.Networks),
 	}
 }

@@ -69,7 +69,8 @@ func ProtectedFromConnection(name string) bool { return protectedFromConnection(
 // ReadProxyHeader reads a PROXY header from a socket, and returns the address it
 // names and the connection behind it.
 func ReadProxyHeader(sock net.Conn, limit time.Duration) (netip.AddrPort, *netio.Conn, error) {
-	c := &conn{e: New(Options{Log: zap.NewNop()}), io: netio.New(sock), peer: addrPort(sock.RemoteAddr())}
+	e := New(Options{Log: zap.NewNop()})
+	c := &conn{e: e, io: netio.New(sock), peer: addrPort(sock.RemoteAddr())}
 	err := c.readProxyHeader(limit)
 	return c.peer, c.io, err
 }
