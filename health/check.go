@@ -31,6 +31,7 @@ const (
 
 // CheckOptions describe a check.
 type CheckOptions struct {
+	// Kind is what is done.
 	Kind Kind
 	// To is where it goes.
 	To backend.DialTo

@@ -28,7 +28,7 @@ type Expect struct {
 	Not bool
 }
 
-// StatusRange is a range of status codes, both ends included.
+// StatusRange is a range of status codes, From and To included.
 type StatusRange struct {
 	From, To int
 }
@@ -67,7 +67,7 @@ func (e Expect) compile() (expectation, error) {
 		}
 		x.fields = append(x.fields, rule)
 	}
-	if !x.aboutStatus() && !x.aboutContent() {
+	if len(x.status)+len(x.fields) == 0 && x.statusRegex == nil && !x.aboutBody() {
 		x.status = []StatusRange{{200, 399}}
 	}
 	return x, nil
@@ -84,13 +84,10 @@ func pattern(what, expr string) (*regexp.Regexp, error) {
 	return compiled, nil
 }
 
-func (x expectation) aboutStatus() bool { return len(x.status) > 0 || x.statusRegex != nil }
-
-func (x expectation) aboutContent() bool { return len(x.fields) > 0 || x.aboutBody() }
-
 func (x expectation) aboutBody() bool { return len(x.body) > 0 || x.bodyRegex != nil }
 
-// fault is why an answer does not fit; the zero value means that it does.
+// fault is why an answer does not fit; the zero value means that it does. What
+// HAProxy finds in the head it calls a wrong status, fields included.
 type fault struct {
 	outcome Outcome
 	text    string
@@ -105,7 +102,7 @@ func (x expectation) head(answer *http.Response) fault {
 	}
 	for _, rule := range x.fields {
 		if text := rule.miss(answer.Header[rule.name]); text != "" {
-			return fault{L7Response, text}
+			return fault{L7Status, text}
 		}
 	}
 	return fault{}
@@ -151,8 +148,8 @@ func (x expectation) judge(found fault) fault {
 		return found
 	case found != fault{}:
 		return fault{}
-	case x.aboutContent():
-		return fault{L7Response, "the answer is the one that is not expected"}
+	case x.aboutBody():
+		return fault{L7Response, "the answer is one that is not expected"}
 	}
-	return fault{L7Status, "the status is one that is not expected"}
+	return fault{L7Status, "the answer is one that is not expected"}
 }

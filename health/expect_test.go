@@ -75,15 +75,15 @@ func TestExpectations(t *testing.T) {
 		{"not a status", page, not(status(health.StatusRange{From: 500, To: 599})), "L7OK 200"},
 		{
 			"not a status, and yet", broken, not(status(health.StatusRange{From: 500, To: 599})),
-			"L7STS 503: the status is one that is not expected",
+			"L7STS 503: the answer is one that is not expected",
 		},
 		{"field", page, field("yes"), "L7OK 200"},
 		{"field, second line", page, field("very"), "L7OK 200"},
-		{"field, other", page, field("no"), `L7RSP 200: field X-Ready is "yes"`},
+		{"field, other", page, field("no"), `L7STS 200: field X-Ready is "yes"`},
 		{"field, regex", page, field("~^v.*y$"), "L7OK 200"},
-		{"field, regex, other", page, field("~^x"), `L7RSP 200: field X-Ready is "yes"`},
+		{"field, regex, other", page, field("~^x"), `L7STS 200: field X-Ready is "yes"`},
 		{"field, present", page, field("*"), "L7OK 200"},
-		{"field, absent", broken, field("*"), "L7RSP 503: no field X-Ready"},
+		{"field, absent", broken, field("*"), "L7STS 503: no field X-Ready"},
 		{"body", page, health.Expect{Body: "all fine"}, "L7OK 200"},
 		{"body, whatever the status", broken, health.Expect{Body: "no"}, "L7OK 503"},
 		{"body, other", page, health.Expect{Body: "on fire"}, `L7RSP 200: "on fire" is not in the body`},
@@ -109,7 +109,7 @@ func TestExpectations(t *testing.T) {
 		{"not all of them", page, not(health.Expect{StatusRegex: "200", Body: "on fire"}), "L7OK 200"},
 		{
 			"not, and all of them", page, not(health.Expect{StatusRegex: "200", Body: "fine"}),
-			"L7RSP 200: the answer is the one that is not expected",
+			"L7RSP 200: the answer is one that is not expected",
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -31,8 +31,8 @@ const (
 	L7OK
 	L7OKC
 	L7Timeout
-	L7Response // L7RSP: no HTTP, or not the wanted content
-	L7Status   // L7STS: not a wanted status code
+	L7Response // L7RSP: no HTTP, or not a wanted body
+	L7Status   // L7STS: not a wanted status code or field
 )
 
 var outcomes = [...]struct{ word, meaning string }{
@@ -124,9 +124,14 @@ func cause(err error) string {
 			err = outer.Err
 		case *backend.ConnectError:
 			err = outer.Err
+		case interface{ Unwrap() []error }: // one for each address
+			var all []string
+			for _, one := range outer.Unwrap() {
+				all = append(all, cause(one))
+			}
+			return describe("%s", strings.Join(all, "; "))
 		default:
-			// Several addresses make several lines.
-			return describe("%s", strings.ReplaceAll(err.Error(), "\n", "; "))
+			return describe("%v", err)
 		}
 	}
 }
