@@ -67,7 +67,8 @@ func (p *places) wake() {
 	p.free.Broadcast()
 }
 
-// reservedFiles are left for listeners, logs and whatever else is open.
+// reservedFiles are left for listeners, logs and whatever else is open; side
+// listeners have more.
 const reservedFiles = 64
 
 // connectionLimit is limits.connections, or what the limit on open files allows:
@@ -80,8 +81,13 @@ func connectionLimit(cfg *config.Config) int {
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &r); err != nil {
 		return 1 << 10
 	}
-	files := int(min(r.Cur, 1<<22))
-	return max((files-reservedFiles)/2, 16)
+	files := int(min(r.Cur, 1<<22)) - reservedFiles
+	for _, address := range []string{cfg.Stats.Metrics, cfg.Stats.Health} {
+		if address != "" {
+			files -= sideConnections
+		}
+	}
+	return max(files/2, 16)
 }
 
 // handshakesPerProcessor is how many TLS handshakes one processor has at work.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"golang.org/x/net/netutil"
 
 	"doorward/config"
 	"doorward/internal/safe"
@@ -28,12 +29,14 @@ type side struct {
 	log   *zap.Logger
 }
 
-// Bounds of a side listener.
+// Bounds of a side listener. More than sideConnections wait in the kernel: files are
+// for clients (security case ADM-14).
 const (
-	sideRead    = 10 * time.Second
-	sideAnswer  = 30 * time.Second
-	sideGoodbye = 2 * time.Second
-	sideHead    = 16 << 10
+	sideRead        = 10 * time.Second
+	sideAnswer      = 30 * time.Second
+	sideGoodbye     = 2 * time.Second
+	sideHead        = 16 << 10
+	sideConnections = 100
 )
 
 // sideHandlers are the addresses that the configuration names, and what they serve.
@@ -87,7 +90,8 @@ func (a *App) openSides(cfg *config.Config) (opened []*side, err error) {
 			closeSides(opened)
 			return nil, fmt.Errorf("stats: %w%s", err, listenHint(err))
 		}
-		opened = append(opened, newSide(address, sock, a.current.log))
+		bounded := netutil.LimitListener(sock, sideConnections)
+		opened = append(opened, newSide(address, bounded, a.current.log))
 	}
 	return opened, nil
 }
@@ -106,7 +110,7 @@ func newSide(address string, sock net.Listener, log *zap.Logger) *side {
 
 // sameHost keeps web pages out that made the browser's resolver say that their own
 // name is this machine (security case ADM-04): on loopback the host asked for must
-// be an address, or localhost.
+// be an address, or localhost. One who says none is no browser.
 func sameHost(at net.Addr, next http.Handler) http.Handler {
 	tcp, ok := at.(*net.TCPAddr)
 	if !ok || !tcp.IP.IsLoopback() {
@@ -118,7 +122,8 @@ func sameHost(at net.Addr, next http.Handler) http.Handler {
 			host = h
 		}
 		host = strings.Trim(host, "[]")
-		if _, err := netip.ParseAddr(host); err != nil && !strings.EqualFold(host, "localhost") {
+		_, err := netip.ParseAddr(host)
+		if host != "" && err != nil && !strings.EqualFold(host, "localhost") {
 			http.Error(w, "this address is for this machine", http.StatusForbidden)
 			return
 		}
