@@ -3,6 +3,7 @@ package backend_test
 import (
 	"slices"
 	"testing"
+	"testing/synctest"
 
 	"doorward/proxy/backend"
 )
@@ -160,4 +161,35 @@ func TestHashedRequestsWaitForTheirServer(t *testing.T) {
 	if a, b := <-got, <-got; a != next || b != next {
 		t.Errorf("served by %v and %v, want %s", a, b, next.Name())
 	}
+}
+
+// Who moves to the line of another server takes the place there that his turn is.
+func TestHashedRequestsKeepTheirTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := weighted(1, 1)
+		o.Balance, _ = backend.ParseBalance("source")
+		o.Servers[0].MaxConnections, o.Servers[1].MaxConnections = 1, 1
+		b := started(t, o)
+		const key = 7
+		s := claimedBy(t, b, key)
+		other := b.Servers()[0]
+		if other == s {
+			other = b.Servers()[1]
+		}
+		if _, err := b.Claim(backend.Wish{Prefer: other}); err != nil {
+			t.Fatal(err)
+		}
+		order := []*waits{
+			wait(b, backend.Wish{Hash: key}), wait(b, backend.Wish{Prefer: other}),
+			wait(b, backend.Wish{Hash: key}), wait(b, backend.Wish{Prefer: other}),
+		}
+		s.SetUp(false, false)
+		for i, w := range order {
+			other.Release()
+			synctest.Wait()
+			if w.server != other || i+1 < len(order) && order[i+1].done {
+				t.Errorf("place %d: %v, %v", i+1, w.server, w.err)
+			}
+		}
+	})
 }

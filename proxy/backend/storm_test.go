@@ -3,6 +3,7 @@ package backend_test
 import (
 	"errors"
 	"math/rand/v2"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -148,6 +149,38 @@ func TestNoWakeUpIsLost(t *testing.T) {
 				t.Errorf("%d served, %d refused", x.served.Load(), x.refused.Load())
 			}
 		})
+	}
+}
+
+// Two requests and one place, over and over: the moment at which one leaves and the
+// other begins to wait is where a wake-up gets lost.
+func TestTheLastOneIsWoken(t *testing.T) {
+	b := single(t)
+	s := b.Servers()[0]
+	rounds := 100_000
+	if testing.Short() {
+		rounds /= 10
+	}
+	for _, w := range []backend.Wish{{}, {Prefer: s}, {Prefer: s, Only: true}} {
+		var end sync.WaitGroup
+		var round atomic.Int64
+		for range 2 {
+			end.Go(func() {
+				for n := int64(1); n <= int64(rounds) && !t.Failed(); n++ {
+					s, err := b.Claim(w)
+					if err != nil {
+						t.Errorf("%+v: %v", w, err)
+						return
+					}
+					s.Release()
+					round.Add(1)
+					for round.Load() < 2*n && !t.Failed() { // until the other has been here
+						runtime.Gosched()
+					}
+				}
+			})
+		}
+		end.Wait()
 	}
 }
 
