@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -19,13 +20,15 @@ host and path, and balances them over servers.
 
   doorward demo                      try it here and now
   doorward check --config FILE       what is wrong with a configuration
-  doorward run --config FILE         serve`,
+  doorward run --config FILE         serve
+  doorward servers                   what the running instance thinks of its servers`,
 		Args:          noArguments,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(newRun(), newCheck(), newReload(), newVersion(), newDemo(), newConfig())
+	root.AddCommand(newRun(), newCheck(), newReload(), newServers(), newServer(), newSticks(),
+		newConnections(), newBackends(), newVersion(), newDemo(), newConfig())
 	for _, cmd := range append(root.Commands(), root) {
 		cmd.SuggestionsMinimumDistance = 2
 		cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
@@ -49,6 +52,29 @@ func noArguments(cmd *cobra.Command, args []string) error {
 		text += fmt.Sprintf(" (did you mean %q?)", close[0])
 	}
 	return &usageError{errors.New(text + "; see " + cmd.CommandPath() + " --help")}
+}
+
+// exactly, atLeast and upTo ask for a number of arguments.
+func exactly(n int, what string) cobra.PositionalArgs {
+	return arguments(func(got int) bool { return got == n }, what)
+}
+
+func atLeast(n int, what string) cobra.PositionalArgs {
+	return arguments(func(got int) bool { return got >= n }, what)
+}
+
+func upTo(n int, what string) cobra.PositionalArgs {
+	return arguments(func(got int) bool { return got <= n }, "at most "+what)
+}
+
+func arguments(enough func(int) bool, what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if enough(len(args)) {
+			return nil
+		}
+		return &usageError{fmt.Errorf("%s takes %s; see %s --help",
+			strings.TrimPrefix(cmd.CommandPath(), "doorward "), what, cmd.CommandPath())}
+	}
 }
 
 // configFlag adds --config to a command.
