@@ -2,6 +2,7 @@ package backend_test
 
 import (
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
@@ -98,7 +99,7 @@ func TestClaimSaysWhyThereIsNobody(t *testing.T) {
 func TestStatesReachThoseWhoWait(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(full, idle *backend.Server)
-		served int
+		served int64
 		err    error
 	}{
 		"another server comes up": {func(_, idle *backend.Server) { idle.SetUp(true, false) }, 2, nil},
@@ -123,27 +124,29 @@ func TestStatesReachThoseWhoWait(t *testing.T) {
 				full, idle := b.Servers()[0], b.Servers()[1]
 				idle.SetUp(false, false)
 				claimed(t, b, nil)
-				served, failed := 0, 0
+				var served, failed atomic.Int64
 				for range 3 {
 					go func() {
 						s, err := b.Claim(backend.Wish{})
 						switch {
 						case s == idle:
-							served++
+							served.Add(1)
 						case c.err != nil && errors.Is(err, c.err):
-							failed++
+							failed.Add(1)
 						}
 					}()
 				}
 				synctest.Wait()
 				c.change(full, idle)
 				synctest.Wait()
-				want := 3
+				want := int64(3)
 				if c.err == nil {
 					want = 0
 				}
-				if served != c.served || failed != want || b.Waiting() != int64(3-served-failed) {
-					t.Errorf("%d served, %d refused, %d wait", served, failed, b.Waiting())
+				if served.Load() != c.served || failed.Load() != want ||
+					b.Waiting() != 3-c.served-want {
+					t.Errorf("%d served, %d refused, %d wait",
+						served.Load(), failed.Load(), b.Waiting())
 				}
 				full.Release()
 				synctest.Wait()

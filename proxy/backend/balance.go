@@ -33,6 +33,7 @@ const (
 
 // Balance says how a backend balances. The zero value is round robin.
 type Balance struct {
+	// Algorithm is the way.
 	Algorithm Algorithm
 	// Key is what Hash goes by, Header the field for HashHeader.
 	Key    HashKey

@@ -22,8 +22,10 @@ type DialTo struct {
 	Plain bool
 }
 
-// DialTimes is how long the steps took; one that was not needed took 0.
+// DialTimes tells about an attempt at a connection.
 type DialTimes struct {
+	// Resolve, Connect and TLS are how long the steps took; one that was not needed
+	// took 0.
 	Resolve, Connect, TLS time.Duration
 	// Address is what was dialled last.
 	Address string
