@@ -102,7 +102,9 @@ func TestStatesReachThoseWhoWait(t *testing.T) {
 		served int64
 		err    error
 	}{
-		"another server comes up": {func(_, idle *backend.Server) { idle.SetUp(true, false) }, 2, nil},
+		"another server comes up": {func(_, idle *backend.Server) {
+			idle.SetUp(true, false)
+		}, 2, nil},
 		"another gets a weight": {func(_, idle *backend.Server) {
 			idle.SetUp(true, false)
 			idle.SetWeight(0)
@@ -172,7 +174,8 @@ func TestWeightSurvivesReloads(t *testing.T) {
 		t.Errorf("%d of %d: a weight set by hand was lost", one.Weight(), one.ConfiguredWeight())
 	}
 	if two.Weight() != 30 || two.ConfiguredWeight() != 30 {
-		t.Errorf("%d of %d: the weight in the file changed to 30", two.Weight(), two.ConfiguredWeight())
+		t.Errorf("%d of %d: the weight in the file changed to 30",
+			two.Weight(), two.ConfiguredWeight())
 	}
 	o.Servers[0].URL = "http://192.0.2.99"
 	if b = reloaded(t, b, o); b.Server("s1") == one || b.Server("s1").Weight() != 7 {
@@ -197,12 +200,14 @@ func TestStateSurvivesReloads(t *testing.T) {
 			t.Errorf("%s is in %s, up %v", s.Name(), s.Admin(), s.Up())
 		}
 	}
-	if next.Server("s1") != same || next.Server("s2") == b.Server("s2") || next.Server("s9") != nil {
+	if next.Server("s1") != same || next.Server("s2") == b.Server("s2") ||
+		next.Server("s9") != nil {
 		t.Error("servers by name are not those of the backend")
 	}
 	// An address with other TLS settings or keep-alive is as well as before.
 	o.KeepAlive = false
-	if again := reloaded(t, next, o); again.Server("s3").Up() || again.Server("s3") == next.Server("s3") {
+	again := reloaded(t, next, o).Server("s3")
+	if again.Up() || again == next.Server("s3") {
 		t.Error("a server that is down came up with another setting")
 	}
 	// A generation that is going away obeys too.

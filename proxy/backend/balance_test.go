@@ -79,7 +79,8 @@ func TestFairness(t *testing.T) {
 				for i, s := range b.Servers() {
 					got, want := float64(s.Counters().Claims), float64(n*weights[i])/float64(sum)
 					if math.Abs(got-want) > c.off*want {
-						t.Errorf("weight %d of %d: %v of %d requests, want %v", weights[i], sum, got, n, want)
+						t.Errorf("weight %d of %d: %v of %d requests, want %v",
+							weights[i], sum, got, n, want)
 					}
 				}
 			})
@@ -165,7 +166,8 @@ func TestLeastConnTakesTheLeastLoaded(t *testing.T) {
 			}
 			s := claimed(t, b, nil)
 			if before := load(s) - 1/float64(s.Weight()); before > least {
-				t.Fatalf("%d servers, claim %d: took one with %v when another had %v", n, i, before, least)
+				t.Fatalf("%d servers, claim %d: took one with %v when another had %v",
+					n, i, before, least)
 			}
 			held = append(held, s)
 		}

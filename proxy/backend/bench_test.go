@@ -92,6 +92,25 @@ func BenchmarkClaim(b *testing.B) {
 	}
 }
 
+func TestPicksAllocateNothing(t *testing.T) {
+	for _, balance := range balances() {
+		b := busy(t, balance, 100)
+		for i, w := range []backend.Wish{
+			{}, {Hash: 99}, {Avoid: b.Servers()[3]}, {Prefer: b.Servers()[7]},
+		} {
+			if n := testing.AllocsPerRun(100, func() {
+				s, err := b.Claim(w)
+				if err != nil {
+					t.Fatal(err)
+				}
+				s.Release()
+			}); n > 0 {
+				t.Errorf("%s: %v allocations for wish %d", balance, n, i)
+			}
+		}
+	}
+}
+
 func TestRoundAllocatesNothing(t *testing.T) {
 	b := pooled(t, 3, 10)
 	if n := testing.AllocsPerRun(1000, func() {

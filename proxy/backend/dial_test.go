@@ -74,11 +74,13 @@ func TestDialElsewhere(t *testing.T) {
 		to   backend.DialTo
 		want error
 	}{
-		"a port":                          {backend.DialTo{Port: good.port()}, nil},
-		"an address":                      {backend.DialTo{Address: good.Addr().String()}, nil},
-		"a name":                          {backend.DialTo{Address: fmt.Sprintf("web.test:%d", good.port())}, nil},
-		"a port without TLS":              {backend.DialTo{Port: p.port(), Plain: true}, nil},
-		"an address without TLS":          {backend.DialTo{Address: p.Addr().String(), Plain: true}, nil},
+		"a port":     {backend.DialTo{Port: good.port()}, nil},
+		"an address": {backend.DialTo{Address: good.Addr().String()}, nil},
+		"a name": {
+			backend.DialTo{Address: fmt.Sprintf("web.test:%d", good.port())}, nil},
+		"a port without TLS": {backend.DialTo{Port: p.port(), Plain: true}, nil},
+		"an address without TLS": {
+			backend.DialTo{Address: p.Addr().String(), Plain: true}, nil},
 		"another server's":                {backend.DialTo{Address: wrong.Addr().String()}, errTLS},
 		"without TLS, to one that has it": {backend.DialTo{Port: p.port()}, errTLS},
 	} {
@@ -117,19 +119,21 @@ func TestDialFails(t *testing.T) {
 	defer cancel()
 	over, cut := context.WithCancel(t.Context())
 	cut()
+	ctx := t.Context()
+	to := func(address string) backend.DialTo { return backend.DialTo{Address: address} }
 	for name, c := range map[string]struct {
 		s    *backend.Server
 		ctx  context.Context
 		to   backend.DialTo
 		want backend.Reason
 	}{
-		"nobody listens":              {s, t.Context(), backend.DialTo{}, backend.Dial},
-		"nobody listens there":        {s, t.Context(), backend.DialTo{Address: refused.String()}, backend.Dial},
-		"no port":                     {s, t.Context(), backend.DialTo{Address: "127.0.0.1"}, backend.Resolve},
-		"a port that is none":         {s, t.Context(), backend.DialTo{Address: "127.0.0.1:http"}, backend.Resolve},
-		"a name nobody knows":         {s, t.Context(), backend.DialTo{Address: "other.test:80"}, backend.Resolve},
-		"a handshake that hangs":      {safe, short, backend.DialTo{}, backend.Timeout},
-		"a check that was called off": {safe, over, backend.DialTo{}, backend.Dial},
+		"nobody listens":              {s, ctx, to(""), backend.Dial},
+		"nobody listens there":        {s, ctx, to(refused.String()), backend.Dial},
+		"no port":                     {s, ctx, to("127.0.0.1"), backend.Resolve},
+		"a port that is none":         {s, ctx, to("127.0.0.1:http"), backend.Resolve},
+		"a name nobody knows":         {s, ctx, to("other.test:80"), backend.Resolve},
+		"a handshake that hangs":      {safe, short, to(""), backend.Timeout},
+		"a check that was called off": {safe, over, to(""), backend.Dial},
 	} {
 		conn, _, err := c.s.Dial(c.ctx, c.to)
 		if e := connectError(t, err); e.Reason != c.want || conn != nil {

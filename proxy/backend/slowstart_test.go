@@ -52,7 +52,8 @@ func TestSlowStartIsLinear(t *testing.T) {
 				s.Release()
 			}
 			if want := max(1, 2*s.Share()); taken != want {
-				t.Errorf("%d places after %v with a share of %d, want %d", taken, c.after, s.Share(), want)
+				t.Errorf("%d places after %v with a share of %d, want %d",
+					taken, c.after, s.Share(), want)
 			}
 		}
 	})

@@ -23,7 +23,8 @@ func TestWatcherIsTold(t *testing.T) {
 	s.Saw(backend.NoAnswer)
 	s.Observe(nil)
 	s.Saw(backend.ConnectFailed)
-	if !slices.Equal(first, seen{backend.OK, backend.TimedOut}) || !slices.Equal(second, seen{backend.NoAnswer}) {
+	if !slices.Equal(first, seen{backend.OK, backend.TimedOut}) ||
+		!slices.Equal(second, seen{backend.NoAnswer}) {
 		t.Errorf("told %v and then %v", first, second)
 	}
 	words := map[string]bool{}

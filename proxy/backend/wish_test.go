@@ -10,7 +10,8 @@ import (
 )
 
 // pair is a backend of two servers with one place each, both taken.
-func pair(t testing.TB, change ...func(*backend.Options)) (b *backend.Backend, one, two *backend.Server) {
+func pair(t testing.TB, change ...func(*backend.Options)) (
+	b *backend.Backend, one, two *backend.Server) {
 	o := at(nowhere(2)...)
 	o.Servers[0].MaxConnections, o.Servers[1].MaxConnections = 1, 1
 	o.Timeouts.Queue = 3 * time.Second
