@@ -61,8 +61,9 @@ func comparisons() []comparison {
 			haproxy: get + " http-check expect " + haproxy + "\n",
 		})
 	}
+	list := []health.StatusRange{{From: 204, To: 204}, {From: 300, To: 310}, {From: 503, To: 503}}
 	expect("status_list", "status 204,300-310,503", "200 204 503 302 311 300 310 299 200 204 204",
-		health.Expect{Status: []health.StatusRange{{From: 204, To: 204}, {From: 300, To: 310}, {From: 503, To: 503}}})
+		health.Expect{Status: list})
 	expect("no_status", "! status 500-599", "200 500 404 503 200 599 500 200 200",
 		health.Expect{Status: []health.StatusRange{{From: 500, To: 599}}, Not: true})
 	expect("status_regex", "rstatus ^20[04]$", "200 201 204 500 200",
@@ -204,7 +205,10 @@ func TestHAProxyAgreesOnRequests(t *testing.T) {
 		how    health.OnError
 		script string
 	}{
-		{health.Layer7, 3, health.FailCheck, "500 500 200 500 500 503 404 close garbage 501 500 500 500 500 500 500"},
+		{
+			health.Layer7, 3, health.FailCheck,
+			"500 500 200 500 500 503 404 close garbage 501 500 500 500 500 500 500",
+		},
 		{health.Layer7, 2, health.SuddenDeath, "500 reset 200 500 500"},
 		{health.Layer7, 3, health.MarkDown, "500 500 200 500 close 500"},
 		{health.Layer7, 1, health.FastChecks, "500 500 200"},

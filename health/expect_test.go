@@ -44,7 +44,9 @@ func TestExpectations(t *testing.T) {
 	const page = "HTTP/1.1 200 OK\r\nContent-Length: 16\r\nX-Ready: yes\r\nX-Ready: very\r\n\r\n" +
 		"status: all fine"
 	const broken = "HTTP/1.1 503 Gone to \x1b[31mlunch\r\n\r\nno"
-	status := func(ranges ...health.StatusRange) health.Expect { return health.Expect{Status: ranges} }
+	status := func(from, to int) health.Expect {
+		return health.Expect{Status: []health.StatusRange{{From: from, To: to}}}
+	}
 	field := func(value string) health.Expect {
 		return health.Expect{Header: map[string]string{"x-ready": value}}
 	}
@@ -61,20 +63,26 @@ func TestExpectations(t *testing.T) {
 		{"default, 503", broken, health.Expect{}, "L7STS 503: Gone to ?[31mlunch"},
 		{"HTTP/1.0", "HTTP/1.0 200 OK\r\n\r\n", health.Expect{}, "L7OK 200"},
 		{"no phrase", "HTTP/1.1 500\r\n\r\n", health.Expect{}, "L7STS 500"},
-		{"interim answers", "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + page, health.Expect{}, "L7OK 200"},
-		{"switching", "HTTP/1.1 101 Switching\r\n\r\n", status(health.StatusRange{From: 101, To: 101}), "L7OK 101"},
-		{"one status", page, status(health.StatusRange{From: 200, To: 200}), "L7OK 200"},
-		{"another status", page, status(health.StatusRange{From: 204, To: 204}), "L7STS 200: OK"},
+		{
+			"interim answers", "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + page,
+			health.Expect{}, "L7OK 200",
+		},
+		{"switching", "HTTP/1.1 101 Switching\r\n\r\n", status(101, 101), "L7OK 101"},
+		{"one status", page, status(200, 200), "L7OK 200"},
+		{"another status", page, status(204, 204), "L7STS 200: OK"},
 		{
 			"a list", broken,
-			status(health.StatusRange{From: 200, To: 299}, health.StatusRange{From: 503, To: 503}),
+			health.Expect{Status: []health.StatusRange{{From: 200, To: 299}, {From: 503, To: 503}}},
 			"L7OK 503",
 		},
 		{"status regex", page, health.Expect{StatusRegex: "^20[04]$"}, "L7OK 200"},
-		{"status regex, other", broken, health.Expect{StatusRegex: "^20[04]$"}, "L7STS 503: Gone to ?[31mlunch"},
-		{"not a status", page, not(status(health.StatusRange{From: 500, To: 599})), "L7OK 200"},
 		{
-			"not a status, and yet", broken, not(status(health.StatusRange{From: 500, To: 599})),
+			"status regex, other", broken, health.Expect{StatusRegex: "^20[04]$"},
+			"L7STS 503: Gone to ?[31mlunch",
+		},
+		{"not a status", page, not(status(500, 599)), "L7OK 200"},
+		{
+			"not a status, and yet", broken, not(status(500, 599)),
 			"L7STS 503: the answer is one that is not expected",
 		},
 		{"field", page, field("yes"), "L7OK 200"},
@@ -97,8 +105,14 @@ func TestExpectations(t *testing.T) {
 			"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nall\r\n5\r\n fine\r\n0\r\n\r\n",
 			health.Expect{Body: "all fine"}, "L7OK 200",
 		},
-		{"body until the end", "HTTP/1.1 200 OK\r\n\r\nall fine", health.Expect{Body: "all fine"}, "L7OK 200"},
-		{"body cut short", "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nall fine", health.Expect{Body: "all fine"}, "L7OK 200"},
+		{
+			"body until the end", "HTTP/1.1 200 OK\r\n\r\nall fine",
+			health.Expect{Body: "all fine"}, "L7OK 200",
+		},
+		{
+			"body cut short", "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nall fine",
+			health.Expect{Body: "all fine"}, "L7OK 200",
+		},
 		{"all together", page, health.Expect{
 			Status: []health.StatusRange{{From: 200, To: 200}}, Body: "fine", BodyRegex: "al+",
 			Header: map[string]string{"X-Ready": "*", "Content-Length": "16"},

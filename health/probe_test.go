@@ -196,9 +196,15 @@ func TestHowLongACheckMayTake(t *testing.T) {
 	}{
 		{"all in the interval", health.Timing{Interval: 1000 * ms}, 600 * ms, 1000 * ms},
 		{"connection late for the interval", health.Timing{Interval: 1000 * ms}, 2000 * ms, 1000 * ms},
-		{"its own time for the answer", health.Timing{Interval: 1000 * ms, Timeout: 3000 * ms}, 600 * ms, 3600 * ms},
+		{
+			"its own time for the answer",
+			health.Timing{Interval: 1000 * ms, Timeout: 3000 * ms}, 600 * ms, 3600 * ms,
+		},
 		{"connect shorter", health.Timing{Interval: 1000 * ms, Connect: 300 * ms}, 600 * ms, 300 * ms},
-		{"connect longer", health.Timing{Interval: 1000 * ms, Connect: 5000 * ms, Timeout: 1 * ms}, 2000 * ms, 1000 * ms},
+		{
+			"connect longer",
+			health.Timing{Interval: 1000 * ms, Connect: 5000 * ms, Timeout: 1 * ms}, 2000 * ms, 1000 * ms,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

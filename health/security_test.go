@@ -20,7 +20,9 @@ func TestSecurityOfAnswers(t *testing.T) {
 		metadata := serve(t, answers("HTTP/1.1 200 OK\r\n\r\nsecret"))
 		got := probe(t, answers("HTTP/1.1 302 Found\r\nLocation: http://"+
 			metadata.Addr().String()+"/latest/meta-data/\r\nContent-Length: 0\r\n\r\n"),
-			health.CheckOptions{Expect: health.Expect{Status: []health.StatusRange{{From: 200, To: 299}}}})
+			health.CheckOptions{Expect: health.Expect{
+				Status: []health.StatusRange{{From: 200, To: 299}},
+			}})
 		if got.String() != "L7STS 302: Found" {
 			t.Errorf("the check says %q, want the redirect itself", got)
 		}
@@ -89,8 +91,11 @@ func TestSecurityOfAnswers(t *testing.T) {
 			answer string
 			expect health.Expect
 		}{
-			"phrase":  {"HTTP/1.1 500 " + nasty + "\r\n\r\n", health.Expect{}},
-			"field":   {"HTTP/1.1 200 OK\r\nX: " + nasty[1:] + "\r\n\r\n", health.Expect{Header: map[string]string{"X": "y"}}},
+			"phrase": {"HTTP/1.1 500 " + nasty + "\r\n\r\n", health.Expect{}},
+			"field": {
+				"HTTP/1.1 200 OK\r\nX: " + nasty[1:] + "\r\n\r\n",
+				health.Expect{Header: map[string]string{"X": "y"}},
+			},
 			"garbage": {nasty + "\r\n\r\n", health.Expect{}},
 		} {
 			got := probe(t, answers(c.answer), health.CheckOptions{Expect: c.expect}).Description

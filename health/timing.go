@@ -36,12 +36,12 @@ func (t Timing) vary(d time.Duration, at float64) time.Duration {
 	return d + time.Duration(float64(d)*float64(t.Jitter)/100*(2*at-1))
 }
 
-// maxBeat is the most by which checks are moved to fall due together, twice over.
+// maxBeat is the longest beat that checks fall into.
 const maxBeat = 100 * time.Millisecond
 
-// together moves the time of a check by up to a fortieth of its interval, to where
-// others are due too: for a process that has little else to do, to wake up costs
-// more than a check.
+// together moves the time of a check to the next beat, of which there are twenty
+// in its interval, so that others are due with it: for a process that has little
+// else to do, to wake up costs more than a check.
 func together(at, interval time.Duration) time.Duration {
 	return at.Round(min(interval/20, maxBeat))
 }

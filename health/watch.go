@@ -48,12 +48,13 @@ type watch struct {
 }
 
 func newWatch(m *Monitor, t Target, before *watch) *watch {
+	log := m.options.Log.With(zap.String("backend", t.Backend), zap.String("server", t.Server))
 	w := &watch{
 		place:   place{t.Backend, t.Server},
 		name:    "check of " + t.Backend + "/" + t.Server,
 		options: m.options,
 		epoch:   m.epoch,
-		log:     m.options.Log.With(zap.String("backend", t.Backend), zap.String("server", t.Server)),
+		log:     log,
 		done:    make(chan struct{}),
 		results: make(chan Result, 1),
 		poke:    make(chan struct{}, 1),
@@ -218,6 +219,9 @@ func (w *watch) schedule(in time.Duration) {
 func (w *watch) ended(r Result) {
 	w.abort()
 	w.running.Store(false)
+	if w.life.Err() != nil {
+		return // called off, which says nothing about the server
+	}
 	if w.void {
 		w.void = false
 		w.schedule(0)
