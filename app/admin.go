@@ -91,13 +91,25 @@ func (r adminRecord) apply(s *backend.Server) {
 	}
 }
 
-// restore puts the records in force on every server there is.
+// restore puts the records in force on every server there is. A weight that was set
+// while the file had another one is forgotten for good: it must not come back when
+// the file one day has that one again.
 func (a *App) restore(g *generation) {
 	for name, b := range g.backends {
-		for _, s := range b.Servers() {
-			if r, ok := a.admin.find(name, s.Name()); ok {
-				r.apply(s)
+		for i, s := range b.Servers() {
+			r, ok := a.admin.find(name, s.Name())
+			if !ok {
+				continue
 			}
+			if r.Weight != nil && r.Configured != g.cfg.Backends[name].Servers[i].Weight {
+				r.Weight = nil
+				a.admin.records[adminKey(name, s.Name())] = r
+				if err := a.admin.keep(name, s.Name(), r); err != nil {
+					g.log.Warn("weight of a server", zap.String("backend", name),
+						zap.String("server", s.Name()), zap.Error(err))
+				}
+			}
+			r.apply(s)
 		}
 	}
 }

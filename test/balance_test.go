@@ -39,6 +39,14 @@ func TestRoundRobinIsExact(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantTour(t, edge, map[string]int{"s2": 4, "s3": 4, "s4": 4})
+	// And that one is forgotten: it does not come back with the old file.
+	all[3].keys = "weight = 0"
+	for range 2 {
+		if err := edge.Reload(cast("", all...)); err != nil {
+			t.Fatal(err)
+		}
+		wantTour(t, edge, map[string]int{"s2": 4, "s3": 4})
+	}
 	weigh("s3", -1)
 	if s := row(t, edge, "s3"); s.Weight != 1 || s.ConfiguredWeight != 1 {
 		t.Errorf("weight %d of %d, want the configured one", s.Weight, s.ConfiguredWeight)
