@@ -20,7 +20,7 @@ func (g *generation) buildTLS(o Options, previous *generation) error {
 	if c.MinVersion == "1.3" {
 		opts.MinVersion = cryptotls.VersionTLS13
 	}
-	if dir := o.stateFolder(g.cfg); dir != "" {
+	if dir := cmp.Or(o.StateDir, o.stateFolder(g.cfg)); dir != "" {
 		opts.InternalDir = filepath.Join(dir, "internal-ca")
 	}
 	var old *tls.Manager

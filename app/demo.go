@@ -35,8 +35,11 @@ type Demo struct {
 	servers         []*demo.Server
 }
 
-// DemoHost is the host that the demo answers for.
-const DemoHost = "whoami.localhost"
+// DemoHost is the host that the demo answers for, DemoStats that of its statistics.
+const (
+	DemoHost  = "whoami.localhost"
+	DemoStats = "stats.localhost"
+)
 
 // demoServers are the names of the servers.
 var demoServers = [...]string{"whoami-1", "whoami-2"}
@@ -112,6 +115,12 @@ control = {{quote .Control}}
 [tls]
 internal = ["localhost", "*.localhost"]   # certificates from a CA of our own
 
+[state]
+url = {{quote .State}}
+
+[stats]                                   # for this machine alone, without a password
+host = {{quote .Stats}}
+
 [timeouts]
 drain = "1s"
 
@@ -133,6 +142,10 @@ redirect = {{quote .Redirect}}
 
 [backends.whoami]
 description = "Two servers that show the request they got"
+
+[backends.whoami.check]
+path = "/status/200"
+expect = [200]
 {{range .Servers}}
 [[backends.whoami.server]]
 name = {{quote .Name}}
@@ -148,10 +161,11 @@ func quoteTOML(s string) string {
 func (d *Demo) writeConfig(o DemoOptions) error {
 	type server struct{ Name, URL string }
 	data := struct {
-		HTTP, HTTPS, Control, Host, Redirect string
-		Servers                              []server
-	}{HTTP: o.HTTP, HTTPS: o.HTTPS, Control: d.Control, Host: DemoHost}
+		HTTP, HTTPS, Control, Host, Stats, State, Redirect string
+		Servers                                            []server
+	}{HTTP: o.HTTP, HTTPS: o.HTTPS, Control: d.Control, Host: DemoHost, Stats: DemoStats}
 	_, port, _ := net.SplitHostPort(o.HTTPS)
+	data.State = "file:" + filepath.Join(o.Dir, "state-"+port)
 	data.Redirect = "https://" + net.JoinHostPort(DemoHost, port) + "{uri}"
 	for i, s := range d.servers {
 		data.Servers = append(data.Servers, server{demoServers[i], s.URL()})

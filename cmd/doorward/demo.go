@@ -63,7 +63,7 @@ func runDemo(o app.DemoOptions, out io.Writer) error {
 // describe prints what there is to try.
 func describe(d *app.Demo, o app.DemoOptions, out io.Writer) {
 	plain, secure := d.Addr(o.HTTP), d.Addr(o.HTTPS)
-	site := "https://" + hostAt(secure)
+	site := "https://" + hostAt(app.DemoHost, secure)
 	fmt.Fprintf(out, `Doorward is running with two servers behind it. Ctrl-C ends it.
 
   open     %s
@@ -71,19 +71,22 @@ func describe(d *app.Demo, o app.DemoOptions, out io.Writer) {
            http://%s redirects there
   curl     curl --cacert %s \
                 --resolve %s:%s %s
+  stats    https://%s
   root     %s
   config   %s
-`, site, hostAt(plain), quoted(d.Root), hostAt(secure), reachable(secure), site, d.Root, d.Config)
+`, site, hostAt(app.DemoHost, plain), quoted(d.Root), hostAt(app.DemoHost, secure),
+		reachable(secure), site, hostAt(app.DemoStats, secure), d.Root, d.Config)
 	if d.Control != "" {
-		fmt.Fprintf(out, "           change it, then: doorward reload --control %s\n", quoted(d.Control))
+		fmt.Fprintf(out, "           change it, then: doorward reload --control %s\n"+
+			"  drain    doorward server drain whoami/whoami-1 --control %[1]s\n", quoted(d.Control))
 	}
 	fmt.Fprintln(out)
 }
 
-// hostAt is the demo's host with the port of a listener.
-func hostAt(a net.Addr) string {
+// hostAt is a host with the port of a listener.
+func hostAt(host string, a net.Addr) string {
 	_, port, _ := net.SplitHostPort(a.String())
-	return net.JoinHostPort(app.DemoHost, port)
+	return net.JoinHostPort(host, port)
 }
 
 // reachable is where a client on this machine finds a listener, in the form that
