@@ -65,6 +65,7 @@ func BenchmarkRound(b *testing.B) {
 		b.Run(name+"/parallel", func(b *testing.B) {
 			back := pooled(b, c.servers, c.limit)
 			b.ReportAllocs()
+			b.ResetTimer()
 			b.RunParallel(func(pb *testing.PB) {
 				for pb.Next() {
 					if err := round(back); err != nil {
@@ -171,6 +172,7 @@ func BenchmarkPick(b *testing.B) {
 		b.Run(balance+"/parallel", func(b *testing.B) {
 			back := busy(b, balance, 100)
 			b.ReportAllocs()
+			b.ResetTimer()
 			b.RunParallel(func(pb *testing.PB) {
 				for i := uint64(0); pb.Next(); i++ {
 					pick(b, back, i)
