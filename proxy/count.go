@@ -71,10 +71,12 @@ func (x *exchange) count() {
 func (x *exchange) countAt(c *tally.Cell) {
 	r := &x.rec
 	c.Request(r.Status, r.BytesIn, r.BytesOut)
-	c.Took(tally.Queue, r.Queue)
-	c.Took(tally.Connect, r.Connect)
-	c.Took(tally.Response, r.Response)
-	c.Took(tally.Total, r.Active)
+	if r.Termination[0] != 'L' { // our own pages may be open for hours
+		c.Took(tally.Queue, r.Queue)
+		c.Took(tally.Connect, r.Connect)
+		c.Took(tally.Response, r.Response)
+		c.Took(tally.Total, r.Active)
+	}
 	if r.Termination[0] != '-' {
 		if e, ok := endOf(r); ok {
 			c.Count(e)
