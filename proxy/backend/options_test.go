@@ -58,3 +58,28 @@ func TestConnectErrorText(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatIsReadForStatistics(t *testing.T) {
+	o := at(nowhere(2)...)
+	o.Servers[0].Cookie = "c1"
+	b := started(t, o)
+	one := b.Server("s1")
+	for range 3 {
+		claimed(t, b, nil)
+	}
+	if b.Active() != 3 {
+		t.Errorf("%d active, want 3", b.Active())
+	}
+	for _, s := range b.Servers() {
+		for s.Active() > 0 {
+			s.Release()
+		}
+	}
+	if b.Active() != 0 || b.ActiveMax() != 3 || one.ActiveMax() != 2 {
+		t.Errorf("%d active, most %d, at one server %d; want 0, 3, 2",
+			b.Active(), b.ActiveMax(), one.ActiveMax())
+	}
+	if one.Cookie() != "c1" || b.Server("s2").Cookie() != "" {
+		t.Error("the cookies are not those of the options")
+	}
+}
