@@ -69,13 +69,16 @@ func (a *AffinityCookie) read(value []byte, sent bool, now time.Time) affinity {
 		return affinity{state: noCookie}
 	}
 	f := affinity{sent: true, state: invalidCookie}
-	id, dates, _ := bytes.Cut(value, []byte(dateMark))
-	s := a.servers[string(id)]
+	s := a.servers[string(value)]
 	if s == nil {
-		return f
+		// Configured values may hold the mark: dates are what stands behind the last two.
+		id, first := cutLast(value)
+		id, last := cutLast(id)
+		if s = a.servers[string(id)]; s == nil {
+			return f
+		}
+		f.last, f.first = date(last), date(first)
 	}
-	last, first, _ := bytes.Cut(dates, []byte(dateMark))
-	f.last, f.first = date(last), date(first)
 	switch {
 	case gone(f.last, a.MaxIdle, now):
 		f.state = expiredCookie
@@ -91,6 +94,14 @@ func (a *AffinityCookie) read(value []byte, sent bool, now time.Time) affinity {
 
 // dateMark parts the value from the dates behind it.
 const dateMark = "."
+
+// cutLast splits at the last mark; without one everything stands before it.
+func cutLast(value []byte) (before, after []byte) {
+	if i := bytes.LastIndex(value, []byte(dateMark)); i >= 0 {
+		return value[:i], value[i+len(dateMark):]
+	}
+	return value, nil
+}
 
 // skew is how far another node's clock may be ahead.
 const skew = 24 * time.Hour
