@@ -146,6 +146,9 @@ func (x *exchange) changeServer() bool {
 	x.server = s
 	if s != failed {
 		x.countEvent(tally.Redispatched, failed)
+		if x.affinity.state == validCookie {
+			x.rec.Cookie[0] = downCookie
+		}
 	}
 	x.rec.Redispatched = x.rec.Redispatched || s != failed
 	return true
