@@ -72,8 +72,11 @@ func readBody(r *http.Request, into any) error {
 	if err := in.Decode(into); err != nil {
 		return misasked("the body: %w", err)
 	}
-	if _, err := in.Token(); !errors.Is(err, io.EOF) {
+	switch _, err := in.Token(); {
+	case err == nil:
 		return misasked("the body: more than one JSON value")
+	case !errors.Is(err, io.EOF):
+		return misasked("the body: %w", err)
 	}
 	return nil
 }

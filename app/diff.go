@@ -49,8 +49,11 @@ func secrets(v reflect.Value) (found []string) {
 	if !v.IsValid() || !v.CanInterface() {
 		return nil
 	}
-	if s, ok := v.Interface().(config.Secret); ok {
-		return []string{s.Reveal()}
+	switch hidden := v.Interface().(type) {
+	case config.Secret:
+		return []string{hidden.Reveal()}
+	case config.Fields:
+		return []string{fmt.Sprint(map[string]string(hidden))}
 	}
 	switch v.Kind() {
 	case reflect.Pointer, reflect.Interface:
