@@ -124,6 +124,8 @@ func object(t testing.TB, line string) map[string]any {
 }
 
 func TestAccess_json(t *testing.T) {
+	limited := refused()
+	limited.Status, limited.RateLimit, limited.Err = 429, "login", nil
 	for _, c := range []struct {
 		name   string
 		record *access.Record
@@ -147,6 +149,12 @@ func TestAccess_json(t *testing.T) {
 			"redispatched":false,"termination":"CR","conns_active":0,"conns_listener":0,
 			"conns_backend":0,"conns_server":0,"queue_server":0,"queue_backend":0,
 			"error":"client closed the connection"}`},
+		{"over a limit", limited, false, `{"msg":"request","time":"2026-03-04T05:06:07.000000Z",
+			"client":"192.0.2.7","client_port":40001,"listener":":80","scheme":"http",
+			"status":429,"bytes_in":0,"bytes_out":0,"time_active_ms":8490,"retries":0,
+			"redispatched":false,"termination":"CR","rate_limit":"login","conns_active":0,
+			"conns_listener":0,"conns_backend":0,"conns_server":0,"queue_server":0,
+			"queue_backend":0}`},
 	} {
 		lines := written(t, logs.AccessOptions{Query: c.query}, c.record)
 		if len(lines) != 1 {

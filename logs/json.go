@@ -30,6 +30,7 @@ import (
 //	time_response_ms until the head of its answer (Tr)
 //	time_active_ms   all of it (Ta)
 //	retries, redispatched, termination (HAProxy's two characters)
+//	rate_limit       the limit that refused the request, or only counted it
 //	tls_version, tls_cipher
 //	conns_active, conns_listener, conns_backend, conns_server
 //	queue_server, queue_backend
@@ -99,6 +100,7 @@ func (j *jsonLine) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 	enc.AddBool("redispatched", r.Redispatched)
 	state := termination(r)
 	enc.AddByteString("termination", state[:])
+	addString(enc, "rate_limit", r.RateLimit)
 	if r.TLSVersion != 0 {
 		enc.AddString("tls_version", tlsVersion(r.TLSVersion))
 		enc.AddString("tls_cipher", j.cipher(r.TLSCipher))
