@@ -193,6 +193,9 @@ func (x *exchange) claim() failure {
 		return failure{}
 	}
 	x.rec.BackendQueue = x.backend.Waiting()
+	if x.prefer != nil {
+		x.rec.ServerQueue = x.prefer.Queued()
+	}
 	var err error
 	w := backend.Wish{Prefer: x.prefer, Hash: x.hashed, Gone: x.e.cutting}
 	if p := x.c.pinned; p != nil && p.backend == x.backend {
