@@ -197,7 +197,7 @@ func TestStickTablesForget(t *testing.T) {
 // Who belongs to a server waits for it, as many as may; the others go elsewhere,
 // and belong there from then on.
 func TestQueuesOfOneServer(t *testing.T) {
-	all := newActors(t, "max_connections = 1\nqueue_limit = 1", "weight = 0")
+	all := newActors(t, "max_connections = 1\nqueue_limit = 2", "weight = 0")
 	all[1].keys = "backup = true"
 	edge, _ := sticky(t, `on = "header:x-session"`, "[backends.app.timeouts]\nqueue = \"30s\"\n", all...)
 	first, second, third := saying("X-Session: 1"), saying("X-Session: 2"), saying("X-Session: 3")
@@ -212,11 +212,15 @@ func TestQueuesOfOneServer(t *testing.T) {
 	wait(t, "the place is taken", func() bool { return all[0].now.Load() == 1 })
 	waits := edge.Dial(t).Send(get("/waits", second.lines...))
 	wait(t, "one waits", func() bool { return row(t, edge, "s1").Queued == 1 })
+	waitsToo := edge.Dial(t).Send(get("/waits-too", second.lines...))
+	wait(t, "two wait", func() bool { return row(t, edge, "s1").Queued == 2 })
 	if got := third.visits(t, edge); got != "s2" {
-		t.Errorf("where one may wait the next meets %s", got)
+		t.Errorf("where two may wait the next meets %s", got)
 	}
 	release()
-	for c, body := range map[*edgetest.Client]string{held: "s1 /held", waits: "s1 /waits"} {
+	for c, body := range map[*edgetest.Client]string{
+		held: "s1 /held", waits: "s1 /waits", waitsToo: "s1 /waits-too",
+	} {
 		if m := c.Answer(); m.Body != body {
 			t.Errorf("answer %+v, want %s", m, body)
 		}
@@ -226,7 +230,12 @@ func TestQueuesOfOneServer(t *testing.T) {
 			t.Errorf("later %v meets %s, want %s", p.lines, got, server)
 		}
 	}
-	if s := row(t, edge, "s1"); s.Queued != 0 || s.QueuedMax != 1 {
+	if s := row(t, edge, "s1"); s.Queued != 0 || s.QueuedMax != 2 {
 		t.Errorf("%d wait for s1 and %d did", s.Queued, s.QueuedMax)
+	}
+	for path, before := range map[string]float64{"/held": 0, "/waits": 0, "/waits-too": 1} {
+		if line := recordOf(t, edge, path); line["queue_server"] != before {
+			t.Errorf("the log has %v, want %v who waited before", line, before)
+		}
 	}
 }
