@@ -13,7 +13,7 @@ FLAGS   := -trimpath -ldflags '-s -w -X main.version=$(VERSION)'
 FUZZ    := 20s
 IMAGE   := doorward:$(VERSION)
 
-.PHONY: build demo test tools lint fuzz bench docker clean
+.PHONY: build demo test tools lint fuzz bench parts docker clean
 
 build:  ## bin/doorward for this machine
 	go build $(FLAGS) -o bin/doorward ./cmd/doorward
@@ -41,6 +41,10 @@ fuzz:  ## each fuzz target for FUZZ, one after the other
 
 bench: build  ## side by side with HAProxy and nginx; ARGS="-rows small-h1"
 	go run ./bench $(ARGS)
+
+parts:  ## what single parts cost: picks, tables of a million entries, limits, checks, counters
+	go test -run '^$$' -bench 'Round|Pick|Million|Enter|Watch|Request' -benchmem \
+		./proxy/backend ./proxy/stick ./proxy/limit ./health ./internal/tally ./proxy
 
 docker:  ## the image, named doorward:VERSION
 	docker build --build-arg VERSION=$(VERSION) -t $(IMAGE) .
