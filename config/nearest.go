@@ -26,7 +26,7 @@ func Nearest(word string, known []string) string {
 			continue
 		}
 		d := distance(strings.ToLower(word), strings.ToLower(k))
-		if d < least {
+		if d < least && d < len(word) {
 			best, least = k, d
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -36,7 +38,7 @@ func TestCommandLine(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"ports": ports, "expand": expand, "waitfor": waitFor, "get": get, "signal": send,
-			"hang": hang, "hold": hold,
+			"hang": hang, "hold": hold, "origin": origin,
 		},
 	})
 }
@@ -110,6 +112,17 @@ func request(ts *testscript.TestScript, address, host, target string) net.Conn {
 		target, host)
 	ts.Check(err)
 	return conn
+}
+
+// origin NAME... sets variables to the ports of servers that answer.
+func origin(ts *testscript.TestScript, _ bool, names []string) {
+	for _, name := range names {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			fmt.Fprintln(w, name)
+		}))
+		ts.Defer(s.Close)
+		ts.Setenv(name, strings.TrimPrefix(s.URL, "http://127.0.0.1:"))
+	}
 }
 
 // hang NAME sets a variable to the port of a server that never answers, and
