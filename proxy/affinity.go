@@ -194,12 +194,14 @@ func withoutCookie(b []byte, f *h1.Field, name string) []byte {
 	return append(b, "\r\n"...)
 }
 
-// setsCookie tells whether a Set-Cookie field is about the cookie of that name.
+// setsCookie tells whether a Set-Cookie field makes clients send a cookie of that
+// name. They take spaces around it away, and send a cookie without a name as its
+// value (RFC 6265, section 5.2, and what browsers do).
 func setsCookie(f *h1.Field, name string) bool {
 	if !h1.EqualFold(f.Name, "set-cookie") {
 		return false
 	}
 	pair, _, _ := bytes.Cut(f.Value, []byte(";"))
-	_, ok := valueOf(pair, name)
-	return ok
+	sent, _, _ := bytes.Cut(bytes.TrimLeft(pair, " \t="), []byte("="))
+	return string(bytes.TrimRight(sent, " \t")) == name
 }
