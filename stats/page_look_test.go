@@ -4,11 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
+	"doorward/internal/browsertest"
 	"doorward/stats"
 
 	"github.com/chromedp/chromedp"
@@ -20,7 +20,7 @@ const isLive = `document.getElementById("live").dataset.live === "on"`
 
 // lookPictures is for people: see DOORWARD_SCREENSHOTS.
 func lookPictures(t *testing.T, s *site, b *tab) {
-	if os.Getenv("DOORWARD_SCREENSHOTS") == "" {
+	if browsertest.Pictures() == "" {
 		t.Skip("nobody looks")
 	}
 	for range 3000 {
@@ -33,34 +33,34 @@ func lookPictures(t *testing.T, s *site, b *tab) {
 	})
 	s.live(t, 250*time.Millisecond)
 	for _, name := range []string{"light", "dark"} {
-		b.do(theme(name), chromedp.EmulateViewport(1440, 900), chromedp.Navigate(s.url))
-		b.until(isLive)
-		b.screenshot(name, true)
-		b.do(chromedp.EmulateViewport(1920, 1080), chromedp.Navigate(s.url))
-		b.until(isLive)
-		b.screenshot(name+"-wide", true)
-		b.do(chromedp.Click(chromedp.CSS("#b0s1 .name button")))
-		b.screenshot(name+"-panel", false)
-		b.do(
+		b.Do(browsertest.Theme(name), chromedp.EmulateViewport(1440, 900), chromedp.Navigate(s.url))
+		b.Until(isLive)
+		b.Screenshot(name, true)
+		b.Do(chromedp.EmulateViewport(1920, 1080), chromedp.Navigate(s.url))
+		b.Until(isLive)
+		b.Screenshot(name+"-wide", true)
+		b.Do(chromedp.Click(chromedp.CSS("#b0s1 .name button")))
+		b.Screenshot(name+"-panel", false)
+		b.Do(
 			chromedp.EmulateViewport(1440, 900), chromedp.Navigate(s.url),
 			chromedp.Evaluate[chromedp.Void](`document.querySelector(".legend").open = true;`+
 				`document.getElementById("servers").scrollIntoView();`+
 				`document.querySelector(".scroll").scrollTo(400, 60)`),
 		)
-		b.screenshot(name+"-scrolled", false)
-		b.do(
+		b.Screenshot(name+"-scrolled", false)
+		b.Do(
 			chromedp.Evaluate[chromedp.Void]("scrollTo(0, 0)"),
 			chromedp.MouseEvent("mouseMoved", 1200, 320),
 		)
-		b.screenshot(name+"-pointed", false)
-		b.do(chromedp.EmulateViewport(390, 844, chromedp.EmulateMobile, chromedp.EmulateScale(2)),
+		b.Screenshot(name+"-pointed", false)
+		b.Do(browsertest.Phone(844, 2),
 			chromedp.Navigate(s.url))
-		b.until(isLive)
-		b.screenshot(name+"-phone", false)
-		b.do(chromedp.Evaluate[chromedp.Void](`document.getElementById("servers").scrollIntoView()`))
-		b.screenshot(name+"-phone-table", false)
-		b.do(chromedp.Click(chromedp.CSS("#b0s1 .name button")))
-		b.screenshot(name+"-phone-panel", false)
+		b.Until(isLive)
+		b.Screenshot(name+"-phone", false)
+		b.Do(chromedp.Evaluate[chromedp.Void](`document.getElementById("servers").scrollIntoView()`))
+		b.Screenshot(name+"-phone-table", false)
+		b.Do(chromedp.Click(chromedp.CSS("#b0s1 .name button")))
+		b.Screenshot(name+"-phone-panel", false)
 	}
 }
 
@@ -105,13 +105,13 @@ func lookContrast(t *testing.T, s *site, b *tab) {
 	s.change(func(v *stats.View) { v.Reload.Error, v.Node.Draining = "no", true })
 	for _, name := range []string{"light", "dark"} {
 		for _, width := range []int64{1440, 390} {
-			b.do(theme(name), chromedp.EmulateViewport(width, 900), chromedp.Navigate(s.url))
+			b.Do(browsertest.Theme(name), chromedp.EmulateViewport(width, 900), chromedp.Navigate(s.url))
 			for _, step := range []string{
 				`document.querySelector(".legend").open = true`,
 				`document.querySelector("#b0s1 .name button").click()`,
 			} {
-				b.do(chromedp.Evaluate[chromedp.Void](step))
-				if got := value[string](b, contrast); got != "" {
+				b.Do(chromedp.Evaluate[chromedp.Void](step))
+				if got := browsertest.Value[string](b, contrast); got != "" {
 					t.Errorf("%s, %d wide, after %s:\n%s", name, width, step, got)
 				}
 			}
@@ -121,13 +121,13 @@ func lookContrast(t *testing.T, s *site, b *tab) {
 
 // lookCharts reads a value off a chart.
 func lookCharts(t *testing.T, s *site, b *tab) {
-	b.do(chromedp.EmulateViewport(1440, 900), chromedp.Navigate(s.url))
-	at := value[map[string]float64](b, `(({right, top}) => ({x: right - 1, y: top + 40}))`+
+	b.Do(chromedp.EmulateViewport(1440, 900), chromedp.Navigate(s.url))
+	at := browsertest.Value[map[string]float64](b, `(({right, top}) => ({x: right - 1, y: top + 40}))`+
 		`(document.getElementById("ch-lat-plot").getBoundingClientRect())`)
-	b.do(chromedp.MouseEvent("mouseMoved", at["x"], at["y"]))
+	b.Do(chromedp.MouseEvent("mouseMoved", at["x"], at["y"]))
 	const read = `document.querySelector("#ch-lat-plot .read").textContent`
-	b.until(read + ` !== ""`)
-	got, want := value[string](b, read), b.text("ch-lat-p50")
+	b.Until(read + ` !== ""`)
+	got, want := browsertest.Value[string](b, read), b.Text("ch-lat-p50")
 	var at50, want50 float64
 	_, errRead := fmt.Sscanf(got, "p50 %f ms · p95 ", &at50)
 	_, errWant := fmt.Sscanf(want, "%f ms", &want50)
@@ -139,19 +139,19 @@ func lookCharts(t *testing.T, s *site, b *tab) {
 
 // lookTheme goes through the themes of the button, which outlive the page.
 func lookTheme(t *testing.T, s *site, b *tab) {
-	b.do(theme("light"), chromedp.Navigate(s.url))
+	b.Do(browsertest.Theme("light"), chromedp.Navigate(s.url))
 	const ground = `getComputedStyle(document.documentElement).backgroundColor`
 	seen := map[string]string{}
 	for range 3 {
-		seen[b.text("theme")] = value[string](b, ground)
-		b.do(chromedp.Click(chromedp.CSS("#theme")))
+		seen[b.Text("theme")] = browsertest.Value[string](b, ground)
+		b.Do(chromedp.Click(chromedp.CSS("#theme")))
 	}
 	if len(seen) != 3 || seen["Auto"] != seen["Light"] || seen["Dark"] == seen["Light"] {
 		t.Errorf("the grounds are %v", seen)
 	}
-	b.do(chromedp.Evaluate[chromedp.Void](`localStorage.setItem("theme", "dark")`), chromedp.Reload())
-	if got := value[string](b, ground); got != seen["Dark"] {
+	b.Do(chromedp.Evaluate[chromedp.Void](`localStorage.setItem("theme", "dark")`), chromedp.Reload())
+	if got := browsertest.Value[string](b, ground); got != seen["Dark"] {
 		t.Errorf("after a reload the ground is %s", got)
 	}
-	b.do(chromedp.Evaluate[chromedp.Void]("localStorage.clear()"))
+	b.Do(chromedp.Evaluate[chromedp.Void]("localStorage.clear()"))
 }
