@@ -163,7 +163,7 @@ func (a *App) openAll(g *generation) (o openings, err error) {
 		closeAll(o.listeners)
 		return openings{}, err
 	}
-	if o.control, err = a.control.moveTo(g.cfg.Listen.Control, a.commands(), g.log); err != nil {
+	if o.control, err = a.control.moveTo(g.cfg.Listen.Control, a.controlPages(), g.log); err != nil {
 		closeAll(o.listeners)
 		closeSides(o.sides)
 		return openings{}, err

@@ -37,10 +37,10 @@ const (
 	controlGoodbye = 5 * time.Second
 )
 
-// commands are what the control socket answers.
-func (a *App) commands() http.Handler {
-	mux := http.NewServeMux()
-	for pattern, do := range map[string]command{
+// commands are what the control socket answers, by method and path.
+// docs/operation.md has a row for each.
+func (a *App) commands() map[string]command {
+	return map[string]command{
 		"POST /reload":                            a.doReload,
 		"GET /version":                            a.doVersion,
 		"GET /servers":                            a.doServers,
@@ -50,7 +50,12 @@ func (a *App) commands() http.Handler {
 		"DELETE /sticks/{backend}":                a.doClearSticks,
 		"GET /connections":                        a.doConnections,
 		"POST /backends/{backend}/probe":          a.doProbe,
-	} {
+	}
+}
+
+func (a *App) controlPages() http.Handler {
+	mux := http.NewServeMux()
+	for pattern, do := range a.commands() {
 		mux.Handle(pattern, do)
 	}
 	return mux
@@ -86,7 +91,7 @@ func (a *App) doVersion(*http.Request) (any, error) {
 }
 
 // openControl opens the control socket and answers on it.
-func openControl(path string, commands http.Handler, log *zap.Logger) (*control, error) {
+func openControl(path string, pages http.Handler, log *zap.Logger) (*control, error) {
 	if path == "" {
 		return &control{}, nil
 	}
@@ -95,7 +100,7 @@ func openControl(path string, commands http.Handler, log *zap.Logger) (*control,
 		return nil, &socketError{path, err}
 	}
 	server := &http.Server{
-		Handler: commands, ReadTimeout: controlRead, WriteTimeout: controlAnswer,
+		Handler: pages, ReadTimeout: controlRead, WriteTimeout: controlAnswer,
 		IdleTimeout: controlRead, MaxHeaderBytes: controlHead, ErrorLog: zap.NewStdLog(log),
 	}
 	c := &control{path: path, file: file, server: server, log: log}
@@ -112,11 +117,11 @@ func (c *control) serve(sock net.Listener) {
 
 // moveTo returns the control socket at path: c itself where that is the path
 // already, else a new one, beside which c goes on until it is closed.
-func (c *control) moveTo(path string, commands http.Handler, log *zap.Logger) (*control, error) {
+func (c *control) moveTo(path string, pages http.Handler, log *zap.Logger) (*control, error) {
 	if path == c.path && (path == "" || c.owns()) {
 		return c, nil
 	}
-	return openControl(path, commands, log)
+	return openControl(path, pages, log)
 }
 
 // owns tells whether what stands at the path is still this socket.

@@ -231,7 +231,8 @@ func testControlHalfRequests(t *testing.T) {
 	}
 }
 
-// testControlManyConnections holds far more connections than are served at a time.
+// testControlManyConnections holds far more connections than are served at a time:
+// those behind wait for the ones in front, and the traffic for none of them.
 func testControlManyConnections(t *testing.T) {
 	s := steer(t, "")
 	var open []net.Conn
@@ -240,12 +241,33 @@ func testControlManyConnections(t *testing.T) {
 		if err != nil {
 			break // the kernel's queue is full
 		}
+		defer conn.Close()
 		open = append(open, conn)
 	}
-	if len(open) < 100 {
+	const served = 64
+	if len(open) <= served {
 		t.Fatalf("only %d connections", len(open))
 	}
 	dial(t, s.plain()).get("web1")
+	answered := func(conn net.Conn, patience time.Duration) error {
+		_ = conn.SetDeadline(time.Now().Add(patience))
+		_, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		return err
+	}
+	first, last, waits := open[0], open[served-1], open[served]
+	for _, conn := range []net.Conn{first, last, waits} {
+		fmt.Fprint(conn, "GET /version HTTP/1.1\r\nHost: control\r\n\r\n")
+	}
+	if err := errors.Join(answered(first, patience), answered(last, patience)); err != nil {
+		t.Errorf("one of %d connections: %v", served, err)
+	}
+	if err := answered(waits, 200*time.Millisecond); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("connection number %d: %v, want none", served+1, err)
+	}
+	_ = first.Close()
+	if err := answered(waits, patience); err != nil {
+		t.Errorf("a connection whose turn has come: %v", err)
+	}
 	for _, conn := range open {
 		_ = conn.Close()
 	}

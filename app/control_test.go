@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -236,5 +237,27 @@ func TestControlPathIsFoundInABrokenFileToo(t *testing.T) {
 				t.Errorf("error %v for %q", err, got)
 			}
 		})
+	}
+}
+
+// TestCommandsAreDocumented: what the control socket answers has a row in
+// docs/operation.md, and each row is about something that it answers.
+func TestCommandsAreDocumented(t *testing.T) {
+	page, err := os.ReadFile("../docs/operation.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(page), "\n## The control socket\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	var rows []string
+	for line := range strings.Lines(section) {
+		if row, ok := strings.CutPrefix(line, "| `"); ok {
+			name, _, _ := strings.Cut(row, "`")
+			rows = append(rows, name)
+		}
+	}
+	slices.Sort(rows)
+	if commands := app.Commands(); !slices.Equal(rows, commands) {
+		t.Errorf("documented are %q, there are %q", rows, commands)
 	}
 }

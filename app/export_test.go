@@ -1,7 +1,15 @@
 package app
 
+import (
+	"maps"
+	"slices"
+)
+
 // CgroupMemory is cgroupMemory for tests.
 func CgroupMemory(read func(string) ([]byte, error)) int64 { return cgroupMemory(read) }
 
 // Connections are those taken since the start.
 func (a *App) Connections() int64 { return a.engine.Counters().Connections.Load() }
+
+// Commands are the methods and paths that the control socket answers.
+func Commands() []string { return slices.Sorted(maps.Keys((&App{}).commands())) }
