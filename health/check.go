@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"doorward/proxy/backend"
@@ -54,7 +55,7 @@ type Check struct {
 	kind    Kind
 	to      backend.DialTo
 	request []byte
-	method  string
+	asked   *http.Request // what net/http has to know to read the answer
 	expect  expectation
 	timing  Timing
 	start   Counter
@@ -85,7 +86,7 @@ func NewCheck(o CheckOptions) (*Check, error) {
 		if c.expect, err = o.Expect.compile(); err != nil {
 			return nil, fmt.Errorf("%w: expect: %w", ErrCheck, err)
 		}
-		c.method = o.Request.Method
+		c.asked = &http.Request{Method: o.Request.Method}
 	}
 	return c, nil
 }

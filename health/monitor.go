@@ -45,6 +45,7 @@ type Monitor struct {
 	life    context.Context
 	end     context.CancelFunc
 	all     sync.WaitGroup
+	crew    crew
 	setting sync.Mutex // one Set at a time, and none after Stop
 	watches atomic.Pointer[map[place]*watch]
 }
@@ -57,7 +58,7 @@ func New(o Options) *Monitor {
 	if o.Log == nil {
 		o.Log = zap.NewNop()
 	}
-	m := &Monitor{options: o, epoch: time.Now()}
+	m := &Monitor{options: o, epoch: time.Now(), crew: crew{tasks: make(chan task)}}
 	m.life, m.end = context.WithCancel(context.Background())
 	m.watches.Store(&map[place]*watch{})
 	return m
@@ -139,4 +140,5 @@ func (m *Monitor) Stop() {
 	m.end()
 	m.setting.Unlock()
 	m.all.Wait()
+	m.crew.leave()
 }

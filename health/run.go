@@ -25,15 +25,21 @@ const (
 
 // Probe does one check now and reports how it went. It ends early when ctx does.
 func Probe(ctx context.Context, c *Check, peer Peer) Result {
+	return c.probe(ctx, peer, newInbox())
+}
+
+// probe is Probe for those who do many checks, and keep what answers are read
+// through.
+func (c *Check) probe(ctx context.Context, peer Peer, in *inbox) Result {
 	start := time.Now()
-	r := c.run(ctx, peer, start)
+	r := c.run(ctx, peer, start, in)
 	r.At = time.Now()
 	r.Took = r.At.Sub(start)
 	return r
 }
 
 // run does everything but the last look at the clock.
-func (c *Check) run(ctx context.Context, peer Peer, start time.Time) Result {
+func (c *Check) run(ctx context.Context, peer Peer, start time.Time, in *inbox) Result {
 	limit, cancel := context.WithDeadline(ctx, start.Add(c.timing.connect()))
 	conn, times, err := peer.Dial(limit, c.to)
 	cancel()
@@ -54,7 +60,9 @@ func (c *Check) run(ctx context.Context, peer Peer, start time.Time) Result {
 		_ = conn.SetDeadline(c.timing.until(start, time.Now()))
 		// Nobody else ends a read when the check is called off.
 		defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })()
-		c.ask(conn, &r)
+		in.open(conn)
+		defer in.close()
+		c.ask(conn, in, &r)
 	}
 	return r
 }
@@ -100,20 +108,18 @@ func hangUp(conn net.Conn) {
 }
 
 // ask sends the request and judges the answer.
-func (c *Check) ask(conn net.Conn, r *Result) {
+func (c *Check) ask(conn net.Conn, in *inbox, r *Result) {
 	sent := time.Now()
 	if _, err := conn.Write(c.request); err != nil {
 		r.Outcome, r.Description = broken(err)
 		return
 	}
-	in := &allowance{from: conn, left: maxHead}
-	from := bufio.NewReaderSize(in, readSize)
-	if _, err := from.Peek(1); err != nil {
+	if _, err := in.buffer.Peek(1); err != nil {
 		r.Outcome, r.Description = broken(err)
 		return
 	}
 	r.FirstByte = time.Since(sent)
-	answer, err := c.readHead(from)
+	answer, err := c.readHead(in.buffer)
 	if err != nil {
 		if in.over {
 			err = errTooLong // and not what the cut made of the line
@@ -124,7 +130,7 @@ func (c *Check) ask(conn net.Conn, r *Result) {
 	r.Code = answer.StatusCode
 	found := c.expect.head(answer)
 	if c.expect.aboutBody() && found == (fault{}) {
-		in.left = max(0, maxBody-from.Buffered())
+		in.left = max(0, maxBody-in.buffer.Buffered())
 		var err error
 		if found, err = c.readBody(answer.Body); err != nil {
 			r.Outcome, r.Description = broken(err)
@@ -140,7 +146,7 @@ func (c *Check) ask(conn net.Conn, r *Result) {
 // readHead reads past interim answers, RFC 9110 section 15.2.
 func (c *Check) readHead(from *bufio.Reader) (*http.Response, error) {
 	for {
-		answer, err := http.ReadResponse(from, &http.Request{Method: c.method})
+		answer, err := http.ReadResponse(from, c.asked)
 		if err != nil {
 			return nil, err
 		}
@@ -178,21 +184,3 @@ func broken(err error) (Outcome, string) {
 }
 
 var errTooLong = errors.New("the head of the answer is longer than 16 KiB")
-
-// allowance reads so much and no more.
-type allowance struct {
-	from io.Reader
-	left int
-	over bool // more was asked for
-}
-
-// Read fails with errTooLong when nothing is left.
-func (a *allowance) Read(p []byte) (int, error) {
-	if a.left == 0 {
-		a.over = true
-		return 0, errTooLong
-	}
-	n, err := a.from.Read(p[:min(len(p), a.left)])
-	a.left -= n
-	return n, err
-}

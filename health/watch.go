@@ -20,6 +20,7 @@ type watch struct {
 	place   place
 	name    string
 	options Options
+	crew    *crew
 	epoch   time.Time // of the monitor
 	log     *zap.Logger
 	life    context.Context
@@ -41,8 +42,9 @@ type watch struct {
 
 	state  Status
 	failed bool               // was down once, so that it comes back slowly
-	abort  context.CancelFunc // of the check that is running
-	void   bool               // its result does not count
+	calls  context.Context    // of checks, until they are called off
+	abort  context.CancelFunc // calls them off
+	void   bool               // the result of the one that is running does not count
 	timer  *time.Timer
 	due    time.Time
 }
@@ -53,6 +55,7 @@ func newWatch(m *Monitor, t Target, before *watch) *watch {
 		place:   place{t.Backend, t.Server},
 		name:    "check of " + t.Backend + "/" + t.Server,
 		options: m.options,
+		crew:    &m.crew,
 		epoch:   m.epoch,
 		log:     log,
 		done:    make(chan struct{}),
@@ -192,21 +195,17 @@ func (w *watch) next() {
 	}
 }
 
-// begin starts a check, in a goroutine of its own so that what happens meanwhile
-// is dealt with at once.
+// begin starts a check, which others do so that what happens meanwhile is dealt
+// with at once.
 func (w *watch) begin() {
 	if w.running.Load() || w.state.Maintained {
 		return
 	}
 	w.running.Store(true)
-	life, abort := context.WithCancel(w.life)
-	w.abort = abort
-	t := w.target()
-	safe.Go(w.log, w.name, func() {
-		r := Result{Outcome: SocketError, Description: "the check itself broke"}
-		defer func() { w.results <- r }()
-		r = Probe(life, t.Check, t.Peer)
-	})
+	if w.calls == nil || w.calls.Err() != nil {
+		w.calls, w.abort = context.WithCancel(w.life)
+	}
+	w.crew.do(task{w, w.calls, w.target()})
 }
 
 // schedule sets the time of the next check.
@@ -217,7 +216,6 @@ func (w *watch) schedule(in time.Duration) {
 
 // ended deals with the result of a check.
 func (w *watch) ended(r Result) {
-	w.abort()
 	w.running.Store(false)
 	if w.life.Err() != nil {
 		return // called off, which says nothing about the server
