@@ -20,7 +20,8 @@ func (g *generation) buildTLS(o Options, previous *generation) error {
 	if c.MinVersion == "1.3" {
 		opts.MinVersion = cryptotls.VersionTLS13
 	}
-	if dir := cmp.Or(o.StateDir, o.stateFolder(g.cfg)); dir != "" {
+	// A dry build has a CA in memory: to open one would make it.
+	if dir := cmp.Or(o.StateDir, o.stateFolder(g.cfg)); dir != "" && !o.dry {
 		opts.InternalDir = filepath.Join(dir, "internal-ca")
 	}
 	var old *tls.Manager

@@ -1,8 +1,10 @@
 package app_test
 
 import (
+	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -74,16 +76,32 @@ func compare(t *testing.T, what, got string, want []string) {
 	}
 }
 
+// taken is an address that nobody else can listen on.
+func taken(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	return l.Addr().String()
+}
+
 func TestCheckLeavesNothingBehind(t *testing.T) {
 	dir, state := t.TempDir(), t.TempDir()
 	file := filepath.Join(dir, "doorward.toml")
-	config := strings.Replace(site(server(t, "app"), ""), `control = ""`, `control = "run/sock"`, 1)
+	config := strings.Replace(site(server(t, "app"), ""), `control = ""`, `control = "run/sock"`, 1) +
+		"[state]\nurl = \"file:" + filepath.Join(dir, "state") + "\"\n" +
+		"[stats]\nhost = \"stats.test\"\nmetrics = \"" + taken(t) + "\"\n" +
+		"[alerts]\nwebhook = \"http://127.0.0.1:1/\"\n"
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	before := runtime.NumGoroutine()
 	if found := app.Check(app.Options{Path: file, Env: os.LookupEnv, StateDir: state}); len(found) > 0 {
 		t.Fatal(found)
 	}
+	eventually(t, "its goroutines have ended", func() bool { return runtime.NumGoroutine() <= before })
 	for _, folder := range []string{dir, state} {
 		entries, err := os.ReadDir(folder)
 		if err != nil {
