@@ -24,10 +24,11 @@ func TestTheSiteOfTheREADMEIsValid(t *testing.T) {
 	if err := os.WriteFile(file, block[1], 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, found := config.Load(file, os.LookupEnv); len(found) > 0 {
+	env := func(name string) (string, bool) { return "correct horse battery", name == "STATS_PASSWORD" }
+	if _, found := config.Load(file, env); len(found) > 0 {
 		t.Error(found)
 	}
-	if n := strings.Count(string(block[1]), "\n"); n > 22 {
+	if n := strings.Count(string(block[1]), "\n"); n > 25 {
 		t.Errorf("it has %d lines", n)
 	}
 }
