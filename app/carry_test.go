@@ -37,6 +37,34 @@ func TestReloadKeepsServerConnectionsAndCounters(t *testing.T) {
 	}
 }
 
+// Who is signed in on a connection stays so over a reload, also where there are
+// other servers to go to.
+func TestReloadKeepsConnectionsThatAreSignedIn(t *testing.T) {
+	whom := func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.RemoteAddr) }
+	one, two := serve(t, whom), serve(t, whom)
+	config := strings.Replace(site(one, ""), one, one+`", "`+two, 1)
+	e := start(t, config)
+	c := dial(t, e.plain())
+	ask := func(field string) string {
+		t.Helper()
+		fmt.Fprintf(c.conn, "GET / HTTP/1.1\r\nHost: app.test\r\n%s\r\n", field)
+		_, body, err := c.answer()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return body
+	}
+	first := ask("Authorization: Negotiate YII=\r\n")
+	for i := range 4 {
+		if i == 2 {
+			e.mustReload(config + "[timeouts]\nclient = \"7s\"\n")
+		}
+		if again := ask(""); again != first {
+			t.Errorf("request %d comes from %s, the one that signed in from %s", i, again, first)
+		}
+	}
+}
+
 // A tunnel goes on over reloads, and ends when its route is gone.
 func TestReloadKeepsTunnelsWhoseRouteStays(t *testing.T) {
 	url := serve(t, func(w http.ResponseWriter, r *http.Request) {

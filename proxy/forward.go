@@ -198,7 +198,7 @@ func (x *exchange) claim() failure {
 	}
 	var err error
 	w := backend.Wish{Prefer: x.prefer, Hash: x.hashed, Gone: x.e.cutting}
-	if p := x.c.pinned; p != nil && p.backend == x.backend {
+	if p := x.c.pinned; p != nil && x.backend.Server(p.server.Name()) == p.server {
 		w.Prefer, w.Only = p.server, true
 	}
 	x.server, err = x.backend.Claim(w)
@@ -369,9 +369,8 @@ func (x *exchange) rewritePath() {
 // pinned is a server connection that belongs to one client connection, because
 // the server ties who is signed in to it (NTLM and Negotiate).
 type pinned struct {
-	backend *backend.Backend
-	server  *backend.Server
-	conn    *backend.Conn
+	server *backend.Server
+	conn   *backend.Conn
 }
 
 func (c *conn) dropPinned() {

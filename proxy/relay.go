@@ -255,7 +255,7 @@ func (x *exchange) serverDone(whole bool) {
 	case x.pin:
 		x.c.dropPinned()
 		to.MarkReused()
-		x.c.pinned = &pinned{x.backend, s, to}
+		x.c.pinned = &pinned{s, to}
 	default:
 		s.Keep(to)
 	}
