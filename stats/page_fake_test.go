@@ -32,7 +32,12 @@ func (e *edge) View() stats.View {
 	v.Routes = append([]stats.Route(nil), v.Routes...)
 	v.Backends = append([]stats.Backend(nil), v.Backends...)
 	for i := range v.Backends {
-		v.Backends[i].Servers = append([]stats.Server(nil), v.Backends[i].Servers...)
+		b := &v.Backends[i]
+		b.Servers = append([]stats.Server(nil), b.Servers...)
+		if b.Stick != nil {
+			stick := *b.Stick
+			b.Stick = &stick
+		}
 	}
 	return v
 }
