@@ -59,23 +59,36 @@ func TestCounters(t *testing.T) {
 	}
 }
 
+// Another try is counted as one at the same server or as one at another, never as
+// both.
 func TestCountersOfRetries(t *testing.T) {
-	f := newFlow(t, flowOptions{
-		server: hangUp,
-		backend: backend.Options{
-			Retries: 2, Redispatch: true, RetryOn: backend.RetryOn{EmptyResponse: true},
-			Servers: []backend.ServerOptions{{Name: "s1", Weight: 1}, {Name: "s2", Weight: 1}},
-		},
-	})
-	f.ask(getWith(""))
-	f.record()
-	var sum tally.Totals
-	for _, s := range f.backend.Servers() {
-		n := s.Tally().Sum()
-		sum.Add(&n)
-	}
-	if sum.Requests != 1 || sum.Of(tally.Retried) != 2 || sum.Of(tally.Redispatched) != 2 {
-		t.Errorf("%+v", sum)
+	one := []backend.ServerOptions{{Name: "s1", Weight: 1}}
+	two := append(one[:1:1], backend.ServerOptions{Name: "s2", Weight: 1})
+	for name, c := range map[string]struct {
+		servers               []backend.ServerOptions
+		retried, redispatched int64
+	}{
+		"to another":        {two, 0, 2},
+		"there is no other": {one, 2, 0},
+	} {
+		f := newFlow(t, flowOptions{
+			server: hangUp,
+			backend: backend.Options{
+				Retries: 2, Redispatch: true, RetryOn: backend.RetryOn{EmptyResponse: true},
+				Servers: c.servers,
+			},
+		})
+		f.ask(getWith(""))
+		f.record()
+		var sum tally.Totals
+		for _, s := range f.backend.Servers() {
+			n := s.Tally().Sum()
+			sum.Add(&n)
+		}
+		if sum.Requests != 1 || sum.Of(tally.Retried) != c.retried ||
+			sum.Of(tally.Redispatched) != c.redispatched {
+			t.Errorf("%s: %+v", name, sum)
+		}
 	}
 }
 

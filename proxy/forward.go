@@ -130,8 +130,8 @@ func (x *exchange) changeServer() bool {
 	if x.server == nil {
 		return true
 	}
-	x.countEvent(tally.Retried, x.server)
 	if !x.backend.Redispatch() {
+		x.countEvent(tally.Retried, x.server)
 		return x.e.pause(min(retryPause, x.backend.Timeouts().Connect))
 	}
 	failed := x.server
@@ -144,13 +144,15 @@ func (x *exchange) changeServer() bool {
 		return false
 	}
 	x.server = s
-	if s != failed {
-		x.countEvent(tally.Redispatched, failed)
-		if x.affinity.state == validCookie {
-			x.rec.Cookie[0] = downCookie
-		}
+	if s == failed {
+		x.countEvent(tally.Retried, failed)
+		return true
 	}
-	x.rec.Redispatched = x.rec.Redispatched || s != failed
+	x.countEvent(tally.Redispatched, failed)
+	x.rec.Redispatched = true
+	if x.affinity.state == validCookie {
+		x.rec.Cookie[0] = downCookie
+	}
 	return true
 }
 
