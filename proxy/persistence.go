@@ -23,7 +23,7 @@ func (x *exchange) findServer() {
 	if c := p.Cookie; c != nil {
 		value, sent := x.cookie(c.Name)
 		x.affinity = c.read(value, sent, netio.At(x.began))
-		x.rec.Cookie[0] = x.affinity.state
+		x.rec.Cookie = [2]byte{x.affinity.state, 'N'}
 		x.prefer = x.affinity.server
 	}
 	if p.Table == nil {
