@@ -27,6 +27,7 @@ type hub struct {
 	sampler *Sampler
 	most    int
 	ctx     context.Context // the end of it is the end of all streams
+	stamp   string          // the Page's
 	log     *zap.Logger
 
 	mu        sync.Mutex // for all below
@@ -42,9 +43,9 @@ type listener struct {
 	whole bool
 }
 
-func newHub(ctx context.Context, o PageOptions) *hub {
+func newHub(ctx context.Context, o PageOptions, stamp string) *hub {
 	return &hub{
-		sampler: o.Sampler, most: o.Listeners, ctx: ctx, log: o.Log,
+		sampler: o.Sampler, most: o.Listeners, ctx: ctx, log: o.Log, stamp: stamp,
 		listeners: map[*listener]struct{}{},
 	}
 }
@@ -91,7 +92,7 @@ func (h *hub) follow(ctx context.Context) {
 		if p.Node.Now.Sub(charted) >= Step {
 			history, charted = h.sampler.History(), p.Node.Now
 		}
-		now := newModel(&p, &history).texts(size)
+		now := newModel(&p, &history, h.stamp).texts(size)
 		size = len(now.items)
 		h.tell(ctx, now)
 	}

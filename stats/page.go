@@ -55,9 +55,12 @@ type Page struct {
 	gate    *gate
 	hub     *hub
 	files   *assets
-	secret  []byte // signs the tokens of forms; a new one for each process
-	origin  *http.CrossOriginProtection
-	log     *zap.Logger
+	secret  []byte // signs the tokens of forms; a new one for each Page
+	// stamp tells this Page from another one, with other buttons and tokens, in the
+	// same place: browsers that show that one fetch this one.
+	stamp  string
+	origin *http.CrossOriginProtection
+	log    *zap.Logger
 }
 
 // NewPage makes a Page. Its event streams end when ctx is done.
@@ -71,13 +74,15 @@ func NewPage(ctx context.Context, o PageOptions) *Page {
 	}
 	secret := make([]byte, 32)
 	_, _ = rand.Read(secret) // never fails
+	stamp := rand.Text()
 	return &Page{
 		sampler: o.Sampler, steward: o.Steward,
 		actions: o.Actions && o.Steward != nil,
 		gate:    newGate(o.Users),
-		hub:     newHub(ctx, o),
+		hub:     newHub(ctx, o, stamp),
 		files:   newAssets(),
 		secret:  secret,
+		stamp:   stamp,
 		origin:  http.NewCrossOriginProtection(),
 		log:     log,
 	}
@@ -180,7 +185,7 @@ var pageTemplate = template.Must(template.ParseFS(templates, "templates/*.html")
 
 func (p *Page) show(w http.ResponseWriter, s shown) {
 	picture, history := p.sampler.Picture(), p.sampler.History()
-	m := newModel(&picture, &history)
+	m := newModel(&picture, &history, p.stamp)
 	m.apply(s.filter)
 	m.Asset, m.Flash, m.Refresh = p.files.address, s.flash, s.filter.address()
 	if m.Actions = p.actions; m.Actions {

@@ -284,3 +284,20 @@ func TestAnEmptyInstanceHasAPage(t *testing.T) {
 		t.Errorf("%d", w.Code)
 	}
 }
+
+// A page in place of another has other buttons and tokens: whoever shows the first
+// one has to notice.
+func TestPagesAreToldApart(t *testing.T) {
+	_, sampler := newPage(t, newEdge(), stats.PageOptions{})
+	keys := map[string]bool{}
+	for range 2 {
+		page := stats.NewPage(t.Context(), stats.PageOptions{Sampler: sampler})
+		for range 2 {
+			main := parse(t, get(page, "/")).all(func(n *html.Node) bool { return n.Data == "main" })
+			keys[attribute(main[0], "data-key")] = true
+		}
+	}
+	if len(keys) != 2 {
+		t.Errorf("two pages have %d keys", len(keys))
+	}
+}

@@ -81,8 +81,8 @@ var legends = []legend{
 	{State: stateNoCheck, Text: "not checked", Hint: "counts as up"},
 }
 
-// newModel makes the texts of a picture.
-func newModel(p *Picture, h *History) *pageModel {
+// newModel makes the texts of a picture. Stamp is the Page's own.
+func newModel(p *Picture, h *History, stamp string) *pageModel {
 	m := &pageModel{
 		Node: &p.Node, Columns: columnGroups, Statuses: legends, Span: 2,
 		Tiles: tilesOf(p), Charts: chartsOf(p, &h.All), Lists: listsOf(p),
@@ -107,7 +107,7 @@ func newModel(p *Picture, h *History) *pageModel {
 		g.Spark = sparkOf(id+"-spark", h.Backends[b.Name])
 		m.Groups = append(m.Groups, g)
 	}
-	m.Key = m.fingerprint(p)
+	m.Key = m.fingerprint(p, stamp)
 	return m
 }
 
@@ -170,7 +170,7 @@ func tilesOf(p *Picture) []tile {
 }
 
 // fingerprint is a hash of everything that the event stream does not send.
-func (m *pageModel) fingerprint(p *Picture) string {
+func (m *pageModel) fingerprint(p *Picture, stamp string) string {
 	b := fmt.Appendf(nil, "%d %d", p.Node.PID, p.Node.Started.UnixNano())
 	add := func(texts ...string) {
 		for _, text := range texts {
@@ -178,7 +178,7 @@ func (m *pageModel) fingerprint(p *Picture) string {
 			b = append(append(b, ':'), text...)
 		}
 	}
-	add(p.Node.Version, p.Node.Host)
+	add(stamp, p.Node.Version, p.Node.Host)
 	for _, g := range m.Groups {
 		add("group", g.Name, g.Description, g.Note)
 		for i := range g.Rows {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -24,8 +25,9 @@ type Tab struct {
 	t   testing.TB
 	ctx context.Context
 
-	mu   sync.Mutex
-	said []string
+	mu     sync.Mutex
+	said   []string
+	expect []string
 }
 
 // Open opens an empty tab that closes with the test, and fails the test for what
@@ -47,19 +49,36 @@ func (b *Browser) Open(t testing.TB) *Tab {
 	return tab
 }
 
-// hear keeps what pages have no reason to say.
-func (b *Tab) hear(event any) {
+// Expect says that a text of the console with this in it is no mistake.
+func (b *Tab) Expect(text string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.expect = append(b.expect, text)
+}
+
+// hear keeps what pages have no reason to say.
+func (b *Tab) hear(event any) {
+	text := spoken(event)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	expected := func(part string) bool { return strings.Contains(text, part) }
+	if text != "" && !slices.ContainsFunc(b.expect, expected) {
+		b.said = append(b.said, text)
+	}
+}
+
+// spoken is what the console shows of an event, "" for nothing.
+func spoken(event any) string {
 	switch e := event.(type) {
 	case *runtime.EventExceptionThrown:
 		d := e.ExceptionDetails
-		b.said = append(b.said, fmt.Sprintf("%s %s %s:%d", d.Text, words(d.Exception), d.URL, d.LineNumber+1))
+		return fmt.Sprintf("%s %s %s:%d", d.Text, words(d.Exception), d.URL, d.LineNumber+1)
 	case *runtime.EventConsoleAPICalled:
-		b.said = append(b.said, fmt.Sprintf("%s: %s", e.Type, words(e.Args...)))
+		return fmt.Sprintf("%s: %s", e.Type, words(e.Args...))
 	case *log.EventEntryAdded:
-		b.said = append(b.said, fmt.Sprintf("%s: %s %v", e.Entry.Level, e.Entry.Text, e.Entry.URL))
+		return fmt.Sprintf("%s: %s %v", e.Entry.Level, e.Entry.Text, e.Entry.URL)
 	}
+	return ""
 }
 
 // words are values as the console shows them.
@@ -77,7 +96,7 @@ func words(values ...*runtime.RemoteObject) string {
 	return strings.Join(all, " ")
 }
 
-// Heard returns what the console said since it was asked last, and forgives it.
+// Heard returns what the console said since it was asked last, and forgets it.
 func (b *Tab) Heard() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -89,11 +108,16 @@ func (b *Tab) Heard() []string {
 // Do takes steps one after the other.
 func (b *Tab) Do(steps ...Step) {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, Patience)
-	defer cancel()
-	if err := chromedp.Do(ctx, steps...); err != nil {
+	if err := b.Try(steps...); err != nil {
 		b.t.Fatal(err)
 	}
+}
+
+// Try is Do for steps that need not succeed.
+func (b *Tab) Try(steps ...Step) error {
+	ctx, cancel := context.WithTimeout(b.ctx, Patience)
+	defer cancel()
+	return chromedp.Do(ctx, steps...)
 }
 
 // Click clicks the first element of a selector, once it can be seen.

@@ -109,6 +109,10 @@
     if (change.s) filter();
   }
 
+  // Relative addresses inherit the password of a page that was opened as
+  // https://NAME:PASSWORD@HOST/, and fetch refuses those that have one.
+  const here = (path) => location.origin + path;
+
   // renew fetches the page when rows came or went. It waits until no panel is open,
   // since whoever reads one is not done.
   let renewing = false;
@@ -116,11 +120,13 @@
     if (renewing || document.querySelector(":popover-open")) return;
     renewing = true;
     try {
-      const answer = await fetch("/" + location.search);
+      const answer = await fetch(here("/" + location.search));
       if (!answer.ok) return;
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const typed = [$("filter").value, $("hide").checked];
+      const said = $("flash").textContent;
       document.querySelector("main").replaceWith(page.querySelector("main"));
+      $("flash").textContent = said;
       [$("filter").value, $("hide").checked] = typed;
       filtering();
     } finally {
@@ -135,7 +141,7 @@
   };
 
   function listen() {
-    source = new EventSource("/events");
+    source = new EventSource(here("/events"));
     live("wait", "Connecting");
     source.onmessage = (event) => {
       live("on", "Live");
@@ -180,7 +186,7 @@
     flash.textContent = "";
     form.setAttribute("aria-busy", "true");
     try {
-      const answer = await fetch(form.action, { method: "POST", body, redirect: "manual" });
+      const answer = await fetch(here("/servers"), { method: "POST", body, redirect: "manual" });
       if (answer.type !== "opaqueredirect") {
         const page = new DOMParser().parseFromString(await answer.text(), "text/html");
         const said = page.getElementById("flash");
