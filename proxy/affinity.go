@@ -2,9 +2,7 @@ package proxy
 
 import (
 	"bytes"
-	"encoding/base32"
 	"strconv"
-	"strings"
 	"time"
 
 	"doorward/proxy/backend"
@@ -161,12 +159,6 @@ func (a *AffinityCookie) append(b []byte, f *affinity, s *backend.Server, now ti
 	}
 	b = append(b, a.Attributes...)
 	return append(b, "\r\n"...)
-}
-
-// OpaqueValue makes a cookie value for a server that tells nothing about it, the
-// same for the same secret.
-func OpaqueValue(sum []byte) string {
-	return strings.ToLower(base32.HexEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:10]))
 }
 
 // withoutCookie writes a Cookie field without the pairs of one name, and nothing
