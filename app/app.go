@@ -66,7 +66,7 @@ type App struct {
 	leaving atomic.Bool
 	// live is current for those who must not wait for mu.
 	live atomic.Pointer[generation]
-	// life ends with the instance; background is all that runs until then.
+	// life ends with the instance; background is all that Stop waits for.
 	life       context.Context
 	end        context.CancelFunc
 	background sync.WaitGroup
@@ -130,11 +130,7 @@ func (a *App) Start() error {
 		return err
 	}
 	a.commit(g, opened)
-	a.background.Add(1)
-	safe.Go(g.log, "statistics", func() {
-		defer a.background.Done()
-		a.options.sampler.Run(a.life)
-	})
+	a.behind("statistics", func() { a.options.sampler.Run(a.life) })
 	g.warn()
 	if w := Toolchain(runtime.Version()); w != "" {
 		g.log.Warn("toolchain", zap.String("warning", w))
@@ -196,13 +192,17 @@ func (a *App) commit(g *generation, o openings) {
 	a.reloads.At = time.Now()
 }
 
-// afterDrain is how long connections that were cut at the end of a drain, and
-// the log lines about them, may take.
-const afterDrain = 2 * time.Second
+const (
+	// afterDrain is how long connections that were cut at the end of a drain may
+	// take, and then the log lines about them.
+	afterDrain = 2 * time.Second
+	// afterwards is all that a stop may take behind the drain.
+	afterwards = afterDrain + alertFlush + afterDrain
+)
 
 // Stop ends the instance: listeners close, idle connections too, requests in
 // flight get until ctx ends and are then cut. It returns an error when some were.
-// A second Stop does nothing.
+// A second Stop does nothing. One that was never started is stopped as well.
 func (a *App) Stop(ctx context.Context) error {
 	a.mu.Lock()
 	if a.stopped {
@@ -213,6 +213,11 @@ func (a *App) Stop(ctx context.Context) error {
 	g := a.current
 	a.mu.Unlock()
 	a.leaving.Store(true)
+	g.log.Info("stopping", zap.Int64("connections", a.engine.Open()))
+	if end, ok := ctx.Deadline(); ok {
+		// Before the wait below, which is part of what systemd has to wait for.
+		a.notify.stopping(time.Until(end))
+	}
 	a.announce(ctx, time.Duration(g.cfg.Timeouts.DrainDelay))
 	a.mu.Lock()
 	for _, l := range a.listeners {
@@ -220,20 +225,25 @@ func (a *App) Stop(ctx context.Context) error {
 	}
 	a.mu.Unlock()
 	g.closeBoard(nil)
-	if end, ok := ctx.Deadline(); ok {
-		a.notify.stopping(time.Until(end))
-	}
-	g.log.Info("stopping", zap.Int64("connections", a.engine.Open()))
 	err := a.engine.Drain(ctx)
-	last, cancel := context.WithTimeout(context.Background(), afterDrain)
-	defer cancel()
 	if err != nil {
 		g.log.Warn("requests cut short", zap.Int64("connections", a.engine.Open()))
-		_ = a.engine.Drain(last)
+		cut, cancel := context.WithTimeout(context.Background(), afterDrain)
+		defer cancel()
+		_ = a.engine.Drain(cut)
 	}
+	a.dismantle(g)
+	g.log.Info("stopped", zap.Bool("in_time", err == nil))
+	last, cancel := context.WithTimeout(context.Background(), afterDrain)
+	defer cancel()
+	return errors.Join(err, g.closeLogs(last))
+}
+
+// dismantle ends what is left when no request is.
+func (a *App) dismantle(g *generation) {
 	a.control.close()
 	for _, s := range a.sides {
-		s.close()
+		a.behind("side listener", s.close)
 	}
 	a.monitor.Stop()
 	for _, b := range g.backends {
@@ -243,8 +253,15 @@ func (a *App) Stop(ctx context.Context) error {
 	a.end()
 	a.background.Wait()
 	g.closeStore()
-	g.log.Info("stopped", zap.Bool("in_time", err == nil))
-	return errors.Join(err, g.closeLogs(last))
+}
+
+// behind does something in the background, for which Stop waits.
+func (a *App) behind(what string, do func()) {
+	a.background.Add(1)
+	safe.Go(a.current.log, what, func() {
+		defer a.background.Done()
+		do()
+	})
 }
 
 // announce gives a balancer in front the time to see that /readyz fails, before

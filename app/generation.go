@@ -9,7 +9,6 @@ import (
 	"doorward/alert"
 	"doorward/config"
 	"doorward/health"
-	"doorward/internal/safe"
 	"doorward/internal/tally"
 	"doorward/proxy"
 	"doorward/proxy/backend"
@@ -92,13 +91,12 @@ func (g *generation) discard(previous *generation) {
 	g.discardLogs(previous)
 }
 
-// retire ends what the next generation does not share.
+// retire ends what the next generation does not share, but for the alerts.
 func (g *generation) retire(next *generation) {
 	for name, b := range g.backends {
 		b.Retire(next.backends[name])
 	}
 	g.closeBoard(next)
-	safe.Go(g.log, "alerts", func() { g.stopAlerts(next) })
 }
 
 // warn writes what is legal but unwise.

@@ -29,7 +29,7 @@ func (n notifier) reloading() {
 // limit of its own on that, which a longer drain extends.
 func (n notifier) stopping(drain time.Duration) {
 	n.send(daemon.SdNotifyStopping,
-		fmt.Sprintf("EXTEND_TIMEOUT_USEC=%d", (drain+afterDrain).Microseconds()),
+		fmt.Sprintf("EXTEND_TIMEOUT_USEC=%d", (drain+afterwards).Microseconds()),
 		fmt.Sprintf("STATUS=draining for up to %v", drain))
 }
 

@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"context"
 	"net"
 	"path/filepath"
 	"regexp"
@@ -67,7 +68,21 @@ func TestSystemdIsToldEveryState(t *testing.T) {
 	if err := <-e.stop(20 * time.Second); err != nil {
 		t.Fatal(err)
 	}
-	m.told("STOPPING=1", `EXTEND_TIMEOUT_USEC=(22|21)\d{6}`, "STATUS=draining for up to .*")
+	m.told("STOPPING=1", `EXTEND_TIMEOUT_USEC=(29|28)\d{6}`, "STATUS=draining for up to .*")
+}
+
+// The delay before a drain is part of what systemd has to wait for.
+func TestSystemdIsToldOfTheDelayBeforeADrain(t *testing.T) {
+	m := newManager(t)
+	e := start(t, site(server(t, "app"), "[timeouts]\ndrain_delay = \"1h\"\n"))
+	m.told("READY=1", "STATUS=serving")
+	ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
+	done := make(chan error, 1)
+	go func() { done <- e.Stop(ctx) }()
+	m.told("STOPPING=1", `EXTEND_TIMEOUT_USEC=36\d{8}`, "STATUS=draining for up to .*")
+	dial(t, e.plain()).get("app")
+	cancel()
+	<-done
 }
 
 func TestSystemdIsNotToldOfAStartThatFails(t *testing.T) {

@@ -77,6 +77,8 @@ func (a *App) reload() (Report, error) {
 	// Nothing below this line can fail.
 	a.commit(next, opened)
 	old.retire(next)
+	// A mail server that hangs must not hold up the reload.
+	a.behind("alerts", func() { old.stopAlerts(next) })
 	next.warn()
 	report := Report{
 		Changes: next.diff(old), Warnings: []string{},

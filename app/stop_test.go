@@ -5,8 +5,11 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
+
+	"doorward/app"
 )
 
 // held is a server whose answers wait until they are released.
@@ -94,6 +97,63 @@ func TestStopCutsWhatTakesTooLong(t *testing.T) {
 func isReset(err error) bool {
 	var op *net.OpError
 	return asError(err, &op) && !op.Timeout()
+}
+
+// lastDown is what the log says of the last server that goes down.
+const lastDown = "server is down, and its backend has no other"
+
+// Somebody who is to be told of a server and does not listen holds up the end for a
+// while, and is no reason to lose anything else: of a configuration that was
+// replaced as of the last one.
+func TestStopWaitsForAlertsAndLogs(t *testing.T) {
+	for _, reload := range []bool{false, true} {
+		t.Run(fmt.Sprintf("reload %v", reload), func(t *testing.T) {
+			t.Parallel()
+			told, hang := make(chan struct{}), make(chan struct{})
+			hook := serve(t, func(w http.ResponseWriter, r *http.Request) {
+				close(told)
+				<-hang
+			})
+			defer close(hang)
+			gone := httptest.NewServer(nil)
+			gone.Close()
+			config := site(gone.URL, "check = { interval = \"100ms\", fall = 1 }\n")
+			alerts := fmt.Sprintf("[alerts]\ndelay = \"1h\"\nwebhook = %q\n", hook)
+			e := start(t, config+alerts)
+			eventually(t, "the server is down", func() bool { return len(e.lines(lastDown)) == 1 })
+			if reload {
+				e.mustReload(config)
+			}
+			began := time.Now()
+			if err := <-e.stop(patience); err != nil {
+				t.Errorf("Stop: %v", err)
+			}
+			select {
+			case <-told:
+			default:
+				t.Error("nobody was told that the server is down")
+			}
+			if took := time.Since(began); took < 2*time.Second {
+				t.Errorf("it took %v", took)
+			}
+		})
+	}
+}
+
+// Whoever makes an instance and finds that it is not wanted may stop it.
+func TestStopWithoutStart(t *testing.T) {
+	e := newEdge(t, site(server(t, "app"), "[state]\nurl = \"file:state\"\n"))
+	if err := <-e.stop(patience); err != nil {
+		t.Error(err)
+	}
+	again, err := app.New(e.options)
+	if err != nil {
+		t.Fatalf("the store is not closed: %v", err)
+	}
+	e.App = again
+	if err := <-e.stop(patience); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestDrainTimeIsConfigured(t *testing.T) {
