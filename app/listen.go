@@ -31,12 +31,12 @@ type listener struct {
 func (a *App) open(cfg *config.Config) ([]*listener, error) {
 	var opened []*listener
 	var errs []error
-	wanted := addresses(cfg)
-	for _, address := range wanted {
+	leaving := a.leavingSockets(cfg)
+	for _, address := range addresses(cfg) {
 		if a.listeners[address] != nil {
 			continue
 		}
-		sock, err := a.listen(address, wanted)
+		sock, err := listen(address, leaving)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%w%s", err, listenHint(err)))
 			continue

@@ -8,20 +8,43 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"doorward/config"
 )
 
-// listen opens one address. Where a listener stands in the way that this reload
-// will close, as ":443" does for "10.0.0.1:443", both share the port until then.
-func (a *App) listen(address string, wanted []string) (net.Listener, error) {
+// socket is one that is open, under its address in the configuration.
+type socket struct {
+	address string
+	sock    net.Listener
+}
+
+// leavingSockets are those that the configuration has no more.
+func (a *App) leavingSockets(cfg *config.Config) (list []socket) {
+	wanted, sides := addresses(cfg), a.sideHandlers(cfg)
+	for _, l := range a.listeners {
+		if !slices.Contains(wanted, l.address) {
+			list = append(list, socket{l.address, l.sock})
+		}
+	}
+	for _, s := range a.sides {
+		if sides[s.address] == nil {
+			list = append(list, socket{s.address, s.sock})
+		}
+	}
+	return list
+}
+
+// listen opens one address. Where a socket stands in the way that this reload will
+// close, as ":443" does for "10.0.0.1:443", both share the port until then.
+func listen(address string, leaving []socket) (net.Listener, error) {
 	sock, err := net.Listen("tcp", address)
 	if !errors.Is(err, syscall.EADDRINUSE) {
 		return sock, err
 	}
 	_, port, _ := net.SplitHostPort(address)
 	shared := false
-	for _, l := range a.listeners {
-		_, used, _ := net.SplitHostPort(l.address)
-		if used != port || slices.Contains(wanted, l.address) {
+	for _, l := range leaving {
+		if _, used, _ := net.SplitHostPort(l.address); used != port {
 			continue
 		}
 		if old, ok := l.sock.(syscall.Conn); ok && sharePort(old, true) == nil {
@@ -34,10 +57,10 @@ func (a *App) listen(address string, wanted []string) (net.Listener, error) {
 	if !shared {
 		return nil, err
 	}
-	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+	sharing := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
 		return setSharing(c, true)
 	}}
-	beside, besideErr := config.Listen(context.Background(), "tcp", address)
+	beside, besideErr := sharing.Listen(context.Background(), "tcp", address)
 	if besideErr != nil {
 		return nil, err
 	}

@@ -81,17 +81,17 @@ func tell(w http.ResponseWriter, ok bool) {
 // openSides opens the side listeners that the configuration has and the instance has
 // not.
 func (a *App) openSides(cfg *config.Config) (opened []*side, err error) {
+	leaving := a.leavingSockets(cfg)
 	for address := range a.sideHandlers(cfg) {
 		if a.sides[address] != nil {
 			continue
 		}
-		sock, err := net.Listen("tcp", address)
+		sock, err := listen(address, leaving)
 		if err != nil {
 			closeSides(opened)
 			return nil, fmt.Errorf("stats: %w%s", err, listenHint(err))
 		}
-		bounded := netutil.LimitListener(sock, sideConnections)
-		opened = append(opened, newSide(address, bounded, a.current.log))
+		opened = append(opened, newSide(address, sock, a.current.log))
 	}
 	return opened, nil
 }
@@ -152,7 +152,8 @@ func (a *App) commitSides(cfg *config.Config, opened []*side) {
 }
 
 func (s *side) serve() {
-	if err := s.server.Serve(s.sock); !errors.Is(err, http.ErrServerClosed) {
+	bounded := netutil.LimitListener(s.sock, sideConnections)
+	if err := s.server.Serve(bounded); !errors.Is(err, http.ErrServerClosed) {
 		s.log.Error("side listener closed", zap.String("address", s.address), zap.Error(err))
 	}
 }
