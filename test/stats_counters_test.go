@@ -176,7 +176,11 @@ func TestCountersMove(t *testing.T) {
 	all, metrics := newActors(t, "", ""), freeAddress(t)
 	edge := edgetest.Start(t, counted("timeouts = { server = \"300ms\" }\n", metrics, all...))
 	edge.DialTLS(t, "limited.example").Send(to("limited.example", "GET", "/")).Answer()
-	start := figuresOf(t, edge)
+	var start figures
+	wait(t, "the first request is counted", func() bool {
+		start = figuresOf(t, edge)
+		return start.number(t, server1, "req_tot") == 1
+	})
 	for _, h := range happenings() {
 		if h.play != nil {
 			all[0].play(h.play)
