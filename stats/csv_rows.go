@@ -82,7 +82,10 @@ func (r record) check(h *Health, stopped bool) {
 		status = "* " + status
 	}
 	r["check_status"], r["check_code"] = status, unlessZero(int64(h.Code))
-	r["check_duration"], r["last_chk"] = h.Took, h.Description
+	r["last_chk"] = h.Description
+	if h.Took > 0 {
+		r["check_duration"] = h.Took
+	}
 	r["check_rise"], r["check_fall"], r["check_health"] = h.Rise, h.Fall, h.Counter
 }
 
@@ -90,6 +93,7 @@ func (r record) check(h *Health, stopped bool) {
 var checkDescriptions = map[string]string{
 	"UNK":     "Unknown",
 	"INI":     "Initializing",
+	"HANA":    "Health analyze",
 	"SOCKERR": "Socket error",
 	"L4OK":    "Layer4 check passed",
 	"L4TOUT":  "Layer4 timeout",

@@ -236,3 +236,23 @@ func TestSecurity(t *testing.T) {
 		}
 	})
 }
+
+// A HAProxy says the same of a server that no check has reached yet, and of one
+// that requests took down.
+func TestCSVOfServersWithoutACheck(t *testing.T) {
+	for status, want := range map[string]map[int]string{
+		"INI":  {36: "INI", 37: "", 38: "", 65: "Initializing"},
+		"HANA": {36: "HANA", 37: "", 38: "", 65: "Health analyze"},
+	} {
+		rows := lines(t, stats.CSV(&stats.Picture{Backends: []stats.BackendRow{{
+			Servers: []stats.ServerRow{{Server: stats.Server{
+				Health: stats.Health{Checked: true, Status: status},
+			}}},
+		}}}))
+		for field, want := range want {
+			if got := rows[1][field]; got != want {
+				t.Errorf("%s: field %d is %q, want %q", status, field, got, want)
+			}
+		}
+	}
+}
