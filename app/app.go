@@ -189,6 +189,7 @@ func (a *App) commit(g *generation, o openings) {
 		a.control.close()
 		a.control = o.control
 	}
+	a.outages.forget(g.backends)
 	a.reloads.At = time.Now()
 }
 

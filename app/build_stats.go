@@ -2,7 +2,9 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"reflect"
+	"slices"
 
 	"doorward/config"
 	"doorward/proxy"
@@ -10,8 +12,17 @@ import (
 	"doorward/stats"
 )
 
-// statsRoute is the name of the route to the page, for logs and counters.
-const statsRoute = "stats"
+// boardName is the name of the route to the page, for logs and counters: one that no
+// route of the configuration has, since counters go by name.
+func (g *generation) boardName() string {
+	name := "stats"
+	for n := 2; slices.ContainsFunc(g.cfg.Routes, func(r config.Route) bool {
+		return r.Name == name
+	}); n++ {
+		name = fmt.Sprintf("stats#%d", n)
+	}
+	return name
+}
 
 // board is the statistics page of a generation.
 type board struct {
@@ -52,14 +63,14 @@ func (g *generation) closeBoard(next *generation) {
 // boardRoute is the rule and the route of the page. It stands before all others, and
 // has a host to itself.
 func (g *generation) boardRoute() (route.Rule, *proxy.Route, error) {
-	c := &g.cfg.Stats
+	c, name := &g.cfg.Stats, g.boardName()
 	r := &proxy.Route{
-		Name: statsRoute, Handler: g.board.page, Networks: set(c.Access.Networks),
+		Name: name, Handler: g.board.page, Networks: set(c.Access.Networks),
 		ClientTimeout: first(0, g.cfg.Timeouts.Client), BodyBytes: maxForm,
 	}
 	answers, err := answerChanges(g.cfg, nil)
 	r.Answer = answers
-	return route.Rule{Name: statsRoute, Hosts: []string{c.Host}}, r, err
+	return route.Rule{Name: name, Hosts: []string{c.Host}}, r, err
 }
 
 // maxForm is far more than the form of a button.

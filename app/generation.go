@@ -46,6 +46,12 @@ func build(o Options, previous *generation) (*generation, error) {
 		return nil, &ConfigError{found}
 	}
 	g := &generation{cfg: cfg, warnings: found}
+	built := false
+	defer func() { // after a panic too
+		if !built {
+			g.discard(previous)
+		}
+	}()
 	err := errors.Join(
 		g.buildLogs(o, previous),
 		g.openStore(o, previous),
@@ -54,10 +60,10 @@ func build(o Options, previous *generation) (*generation, error) {
 		err = g.buildParts(o, previous)
 	}
 	if err != nil {
-		g.discard(previous)
 		faults := diagnose(err, config.Diagnostic{File: cfg.Files[0]})
 		return nil, &ConfigError{slices.Concat(faults, g.warnings)}
 	}
+	built = true
 	return g, nil
 }
 

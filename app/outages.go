@@ -1,8 +1,10 @@
 package app
 
 import (
+	"maps"
 	"time"
 
+	"doorward/proxy/backend"
 	"doorward/stats"
 )
 
@@ -36,4 +38,10 @@ func (o outages) follow(b *stats.Backend, now time.Time) {
 	if !at.up {
 		b.Downtime += now.Sub(at.since)
 	}
+}
+
+// forget drops what is known of backends that are no more: one that comes back was
+// not down meanwhile.
+func (o outages) forget(backends map[string]*backend.Backend) {
+	maps.DeleteFunc(o, func(name string, _ *outage) bool { return backends[name] == nil })
 }

@@ -1,0 +1,60 @@
+package app_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"doorward/stats"
+)
+
+// Counters of routes go by name, so that of the statistics' page is nobody else's.
+func TestRoutesHaveCountersOfTheirOwn(t *testing.T) {
+	config := strings.Replace(site(server(t, "app"), "[stats]\nhost = \"stats.test\"\n"),
+		`name = "app"`, `name = "stats"`, 1)
+	e := start(t, config)
+	for i := range 3 {
+		dial(t, e.plain()).get("app")
+		eventually(t, "each route has its requests", func() bool {
+			counted := map[string]int64{}
+			for _, r := range e.View().Routes {
+				counted[r.Name] += r.Traffic.Requests
+			}
+			return len(counted) == 2 && counted["stats"] == int64(i+1) && counted["stats#2"] == 0
+		})
+		e.mustReload(config)
+	}
+}
+
+// A backend that was taken out of the configuration while it was down, and comes
+// back, was not down meanwhile.
+func TestABackendThatComesBackBeginsAnew(t *testing.T) {
+	url := server(t, "app")
+	other := "[[route]]\nhosts = [\"other.test\"]\nbackend = \"other\"\n" +
+		"[backends.other]\nservers = [\"" + url + "\"]\n"
+	e := start(t, site(url, other))
+	name := strings.TrimPrefix(url, "http://")
+	if err := e.SetAdmin("other", name, "maint", "test"); err != nil {
+		t.Fatal(err)
+	}
+	seen := func() *stats.Backend {
+		for _, b := range e.View().Backends {
+			if b.Name == "other" {
+				return &b
+			}
+		}
+		return nil
+	}
+	if b := seen(); b == nil || b.Up {
+		t.Fatalf("with its only server in maintenance: %+v", b)
+	}
+	e.mustReload(site(url, ""))
+	if b := seen(); b != nil {
+		t.Fatalf("without it: %+v", b)
+	}
+	back := time.Now()
+	e.mustReload(site(url, other))
+	if b := seen(); b == nil || b.Up || b.LastChange.Before(back) || b.Downs != 0 {
+		t.Errorf("back since %v: %+v", back, b)
+	}
+}
