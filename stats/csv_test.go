@@ -250,7 +250,7 @@ func TestCSVOfServersWithoutACheck(t *testing.T) {
 			}}},
 		}}}))
 		for field, want := range want {
-			if got := rows[1][field]; got != want {
+			if got := rows[0][field]; got != want {
 				t.Errorf("%s: field %d is %q, want %q", status, field, got, want)
 			}
 		}
