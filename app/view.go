@@ -82,7 +82,7 @@ func (a *App) viewBackend(c *config.Backend, g *generation, now time.Time) stats
 		if cookie := g.persistence[c.Name].Cookie; cookie != nil {
 			row.Cookie = cookie.Value(s)
 		}
-		v.Up = v.Up || s.Up() && s.Admin() != backend.Maint
+		v.Up = v.Up || s.Usable()
 		v.Traffic.Add(&row.Traffic)
 		v.Servers = append(v.Servers, row)
 	}

@@ -58,3 +58,27 @@ func TestABackendThatComesBackBeginsAnew(t *testing.T) {
 		t.Errorf("back since %v: %+v", back, b)
 	}
 }
+
+// A backend is up while a server takes requests that belong to none, as HAProxy has
+// it.
+func TestABackendIsUpWhileAServerTakesNewRequests(t *testing.T) {
+	url := server(t, "app")
+	e := start(t, site(url, ""))
+	name := strings.TrimPrefix(url, "http://")
+	for _, step := range []struct {
+		state  string
+		weight int
+		up     bool
+	}{
+		{"ready", 1, true}, {"drain", 1, false}, {"maint", 1, false}, {"ready", 0, false},
+		{"ready", 1, true},
+	} {
+		err := e.SetAdmin("app", name, step.state, "test")
+		if err == nil {
+			err = e.SetWeight("app", name, step.weight, "test")
+		}
+		if b := e.View().Backends[0]; err != nil || b.Up != step.up {
+			t.Errorf("%s with weight %d: up %v, %v", step.state, step.weight, b.Up, err)
+		}
+	}
+}
