@@ -68,7 +68,10 @@ func (a *AffinityCookie) read(value []byte, sent bool, now time.Time) affinity {
 	}
 	f := affinity{sent: true, state: invalidCookie}
 	s := a.servers[string(value)]
-	if s == nil {
+	// A value without dates comes from before there were any: its client stays, and
+	// gets some. Otherwise to configure an age would move everybody at once.
+	dated := s == nil
+	if dated {
 		// Configured values may hold the mark: dates are what stands behind the last two.
 		id, first := cutLast(value)
 		id, last := cutLast(id)
@@ -78,9 +81,9 @@ func (a *AffinityCookie) read(value []byte, sent bool, now time.Time) affinity {
 		f.last, f.first = date(last), date(first)
 	}
 	switch {
-	case gone(f.last, a.MaxIdle, now):
+	case dated && gone(f.last, a.MaxIdle, now):
 		f.state = expiredCookie
-	case gone(f.first, a.MaxLife, now):
+	case dated && gone(f.first, a.MaxLife, now):
 		f.state = oldCookie
 	case !s.KeepsClients():
 		f.state = downCookie
@@ -136,7 +139,8 @@ func (a *AffinityCookie) renews(f *affinity, s *backend.Server, now time.Time) (
 		return 'N', false
 	case f.server != s:
 		return 'I', true
-	case a.MaxIdle > 0 && now.Sub(time.Unix(f.last, 0)) > a.MaxIdle/dateStep:
+	case a.MaxIdle > 0 && now.Sub(time.Unix(f.last, 0)) > a.MaxIdle/dateStep,
+		a.MaxLife > 0 && f.first == 0:
 		return 'U', true
 	}
 	return 'N', false

@@ -164,6 +164,23 @@ func TestPersistenceCookieAges(t *testing.T) {
 	}
 }
 
+// A cookie from before there were dates is good, as HAProxy has it, and gets some.
+func TestPersistenceCookieWithoutDates(t *testing.T) {
+	for name, age := range map[string]func(*proxy.AffinityCookie){
+		"max idle": func(a *proxy.AffinityCookie) { a.MaxIdle = time.Hour },
+		"max life": func(a *proxy.AffinityCookie) { a.MaxLife = time.Hour },
+	} {
+		f := withCookie(t, answering(emptyAnswer), age)
+		for range 2 {
+			got := f.ask(getWith("SRV=two"))
+			dates := regexp.MustCompile(`SRV=two(\.[0-9a-z]{6,}){2};`).MatchString(got)
+			if r := f.record(); r.Server != "s2" || string(r.Cookie[:]) != "VU" || !dates {
+				t.Errorf("%s: %s, %s, %q", name, r.Server, r.Cookie, got)
+			}
+		}
+	}
+}
+
 func TestPersistenceCookieOfAServerThatIsAway(t *testing.T) {
 	f := withCookie(t, answering(emptyAnswer), nil)
 	s2 := f.backend.Server("s2")
