@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"math"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -88,14 +90,19 @@ func newHook(o Options) (*hook, error) {
 	}, nil
 }
 
-// hidden knows the parts of a URL that are long enough to be secrets.
+// hidden knows the parts of a URL that are long enough to be secrets, in the forms
+// in which they are sent: some receivers repeat what they got.
 func hidden(u *url.URL) *strings.Replacer {
 	const short = 6
 	password, _ := u.User.Password()
-	parts := append(strings.Split(u.Path, "/"), u.RawQuery, password)
+	signIn := base64.StdEncoding.EncodeToString([]byte(u.User.Username() + ":" + password))
+	parts := append(strings.Split(u.Path, "/"), u.RawQuery, signIn, password, u.User.Username())
+	parts = append(parts, strings.Split(u.EscapedPath(), "/")...)
 	for _, values := range u.Query() {
 		parts = append(parts, values...)
 	}
+	// Of two that begin alike the longer one counts, or its end would be shown.
+	slices.SortFunc(parts, func(a, b string) int { return len(b) - len(a) })
 	var pairs []string
 	for _, part := range parts {
 		if len(part) >= short {
@@ -136,12 +143,21 @@ func (h *hook) post(ctx context.Context, data []byte) error {
 	return h.refused(answer)
 }
 
-// failed keeps the cause alone: the library's error begins with the URL.
+// failed keeps the cause alone: the library's error begins with the URL, and may
+// go on with what the receiver said.
 func (h *hook) failed(err error) error {
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		err = wrapped.Err
 	}
+	if text := h.line(err.Error()); text != err.Error() {
+		err = errors.New(text)
+	}
 	return fmt.Errorf("%s://%s: %w", h.url.Scheme, h.url.Host, err)
+}
+
+// line is what a receiver said as one line without secrets.
+func (h *hook) line(text string) string {
+	return strings.TrimSpace(printable(h.secrets.Replace(text)))
 }
 
 // refused makes the error of an answer other than 200 to 299. The receiver's own
@@ -149,7 +165,7 @@ func (h *hook) failed(err error) error {
 // request will not change.
 func (h *hook) refused(answer *http.Response) error {
 	said, _ := io.ReadAll(io.LimitReader(answer.Body, maxBody))
-	text := strings.TrimSpace(printable(h.secrets.Replace(string(said))))
+	text := h.line(string(said))
 	switch {
 	case answer.StatusCode/100 == 3:
 		text = "redirects are not followed, use the URL that it leads to"

@@ -1,6 +1,7 @@
 package alert_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -229,6 +230,41 @@ func TestAnswerIsBoundedAndHidesTheURL(t *testing.T) {
 		t.Fatal(err)
 	}
 	checkLog(t, logged.All(), url+" answered 403 Forbidden: no hook /")
+}
+
+// Receivers may repeat the URL in the form that it was sent in, and the header with
+// the password; and errors of the library may repeat what receivers say.
+func TestRepeatedSecretsAreHidden(t *testing.T) {
+	for name, c := range map[string]struct {
+		answer func(http.ResponseWriter, *http.Request)
+		want   string
+	}{
+		"in the body": {func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(http.StatusForbidden)
+			name, password, _ := r.BasicAuth()
+			_, _ = fmt.Fprintf(w, "%s for %s %s %s", r.RequestURI, r.Header.Get("Authorization"),
+				name, password)
+		}, "403 Forbidden: /*** for Basic *** *** ***"},
+		"in a field that cannot be read": {func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Location", ":"+r.RequestURI+strings.Repeat("x", 20_000))
+			w.WriteHeader(http.StatusFound)
+		}, "Location"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			url, _ := listening(t, c.answer)
+			secret := strings.Replace(url, "http://", "http://sEcReTuser:sEcReTword@", 1)
+			a, logged := started(t, alert.Options{Webhook: secret + "/sEcReT%2FsEcReT"})
+			a.Tell(down())
+			if err := a.Stop(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			checkLog(t, logged.All(), c.want)
+			text := fmt.Sprint(logged.All()[0].ContextMap()["error"])
+			if strings.Contains(text, base64.StdEncoding.EncodeToString([]byte("sEcReTuser"))[:12]) {
+				t.Errorf("the log shows the password: %q", text)
+			}
+		})
+	}
 }
 
 func TestNetworkErrorsHideTheURL(t *testing.T) {
