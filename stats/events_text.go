@@ -55,6 +55,7 @@ func (t *texts) since(before *texts) message {
 // texts collects what changes on the page; size is about how much that is.
 func (m *pageModel) texts(size int) texts {
 	t := texts{key: m.Key, items: make([]item, 0, size)}
+	t.add(m.Title)
 	t.add(m.Reload)
 	t.add(m.Draining)
 	for _, tile := range m.Tiles {
@@ -81,7 +82,9 @@ func (m *pageModel) texts(size int) texts {
 }
 
 func (t *texts) addChart(c *chartModel) {
-	t.add(c.Top)
+	for _, text := range []cell{c.Top, c.From, c.Middle, c.Wait} {
+		t.add(text)
+	}
 	t.put(aspectState, c.Plot.ID, c.Plot.State)
 	t.put(aspectPath, c.Fill.ID, c.Fill.Path)
 	for _, line := range c.Lines {

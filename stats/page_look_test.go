@@ -12,6 +12,7 @@ import (
 	"doorward/stats"
 
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 )
 
 var errNotNow = errors.New("not while a reload is under way")
@@ -23,6 +24,13 @@ func lookPictures(t *testing.T, s *site, b *tab) {
 	if browsertest.Pictures() == "" {
 		t.Skip("nobody looks")
 	}
+	b.Do(chromedp.EmulateViewport(1440, 900), chromedp.Navigate(s.url))
+	b.Screenshot("young", false)
+	b.Do(chromedp.EmulateViewport(800, 1000), chromedp.Evaluate[chromedp.Void](`document.querySelector("#b0s1 button").focus()`),
+		chromedp.KeyEvent(kb.Tab))
+	b.Screenshot("focus", false)
+	b.Do(chromedp.KeyEvent(kb.Enter), chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(kb.Tab))
+	b.Screenshot("focus-panel", false)
 	for range 3000 {
 		s.pass(1)
 		s.sampler.Sample()

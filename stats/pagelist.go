@@ -1,6 +1,7 @@
 package stats
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"strings"
@@ -10,7 +11,10 @@ import (
 // list is a small table below the large one. The first cell of a row is its name.
 type list struct {
 	Title string
+	// Heads are the columns, the first Words of which hold words and the others
+	// numbers.
 	Heads []string
+	Words int
 	Rows  [][]cell
 	// Facts says that each row is a name and a value, and there are no heads.
 	Facts bool
@@ -35,7 +39,7 @@ func processList(p *Picture) list {
 	add("Doorward", "", n.Version)
 	add("Built with", "", n.Go)
 	add("Process", "", fmt.Sprintf("%d on %s", n.PID, n.Host))
-	add("Started", "", momentText(n.Started))
+	add("Started", "n-start", momentText(n.Started, n.Now))
 	add("Processors", "", fmt.Sprint(n.Processors))
 	add("Processor time", "n-cpu", spanText(n.CPU))
 	add("Goroutines", "n-go", countText(int64(n.Goroutines)))
@@ -53,38 +57,34 @@ func reloadList(p *Picture) list {
 	add := func(label, id, text string) {
 		l.Rows = append(l.Rows, []cell{{Text: label}, {ID: id, Text: text}})
 	}
-	add("In force since", "r-at", momentText(r.At))
+	add("In force since", "r-at", momentText(r.At, p.Node.Now))
 	add("Reloads", "r-done", countText(r.Done))
 	add("Refused reloads", "r-refused", countText(r.Refused))
-	add("Last refused", "r-failed", momentText(r.FailedAt))
+	add("Last refused", "r-failed", momentText(r.FailedAt, p.Node.Now))
 	return l
 }
 
 func routeList(p *Picture) list {
-	l := list{Title: "Routes", Heads: []string{
+	l := list{Title: "Routes", Words: 2, Heads: []string{
 		"Route", "Backend", "Requests", "Rate", "4xx", "5xx", "Mean time",
 	}}
 	for i := range p.Routes {
 		r := &p.Routes[i]
-		backend := r.Backend
-		if backend == "" {
-			backend = noFigure
-		}
 		id := fmt.Sprint("r", i)
 		l.Rows = append(l.Rows, []cell{
-			{Text: r.Name}, {Text: backend},
+			{Text: r.Name}, {Text: cmp.Or(r.Backend, noFigure)},
 			{ID: id + "-req", Text: countText(r.Traffic.Requests)},
 			{ID: id + "-rate", Text: rateText(r.RequestRate) + "/s"},
 			{ID: id + "-4xx", Text: countText(r.Traffic.Classes[4])},
 			{ID: id + "-5xx", Text: countText(r.Traffic.Classes[5])},
-			{ID: id + "-mean", Text: tookText(r.Total.Mean)},
+			{ID: id + "-mean", Text: r.tookText(r.Total.Mean)},
 		})
 	}
 	return l
 }
 
 func stickList(p *Picture) list {
-	l := list{Title: "Stick tables", Heads: []string{
+	l := list{Title: "Stick tables", Words: 2, Heads: []string{
 		"Backend", "On", "Used", "Size", "Expires", "Known", "New", "Evicted", "Refused",
 	}}
 	for i := range p.Backends {
@@ -110,7 +110,7 @@ func stickList(p *Picture) list {
 }
 
 func limitList(p *Picture) list {
-	l := list{Title: "Rate limits", Heads: []string{
+	l := list{Title: "Rate limits", Words: 2, Heads: []string{
 		"Limit", "By", "Keys", "Passed", "Refused", "Delayed", "Waiting",
 	}}
 	for i := range p.Limits {
@@ -139,7 +139,9 @@ const (
 )
 
 func certificateList(p *Picture) list {
-	l := list{Title: "Certificates", Heads: []string{"For", "Days left", "Ends", "Issuer", "From"}}
+	l := list{Title: "Certificates", Words: 3, Heads: []string{
+		"For", "Issuer", "From", "Ends", "Days left",
+	}}
 	for i := range p.Certificates {
 		c := &p.Certificates[i]
 		left := c.NotAfter.Sub(p.Node.Now)
@@ -156,9 +158,19 @@ func certificateList(p *Picture) list {
 			days.State = "warn"
 		}
 		l.Rows = append(l.Rows, []cell{
-			{Text: strings.Join(c.Names, ", ")}, days,
-			{Text: c.NotAfter.Format(time.DateOnly)}, {Text: c.Issuer}, {Text: c.Source},
+			{Text: strings.Join(c.Names, ", ")}, {Text: issuerText(c.Issuer)},
+			{Text: cmp.Or(c.Source, noFigure)}, {Text: c.NotAfter.Format(time.DateOnly)}, days,
 		})
 	}
 	return l
+}
+
+// issuerText is the common name of an issuer when its name begins with it, as most
+// do.
+func issuerText(name string) string {
+	if common, ok := strings.CutPrefix(name, "CN="); ok {
+		common, _, _ = strings.Cut(common, ",")
+		return common
+	}
+	return name
 }

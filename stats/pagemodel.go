@@ -15,6 +15,7 @@ type pageModel struct {
 	// Key changes when something came, went or got another name, so that the page
 	// has to be fetched again.
 	Key     string
+	Title   cell
 	Node    *Node
 	Tiles   []tile
 	Charts  []chartModel
@@ -94,6 +95,7 @@ func newModel(p *Picture, h *History, stamp string) *pageModel {
 	if p.Node.Draining {
 		m.Draining.Text = "Draining: this instance is about to end"
 	}
+	m.Title = titleOf(p)
 	now := p.Node.Now
 	frontends := rowGroup{ID: "f", Name: "Frontends"}
 	for i := range p.Frontends {
@@ -104,7 +106,7 @@ func newModel(p *Picture, h *History, stamp string) *pageModel {
 	for i := range p.Backends {
 		b, id := &p.Backends[i], fmt.Sprint("b", i)
 		g := backendGroup(id, b, now)
-		g.Spark = sparkOf(id+"-spark", h.Backends[b.Name])
+		g.Spark = sparkOf(id+"-spark", h.Backends[b.Name], &h.All)
 		m.Groups = append(m.Groups, g)
 	}
 	m.Key = m.fingerprint(p, stamp)
@@ -129,18 +131,16 @@ func backendGroup(id string, b *BackendRow, now time.Time) rowGroup {
 
 func tilesOf(p *Picture) []tile {
 	n := &p.Node
-	up, all := 0, 0
-	for i := range p.Backends {
-		active, backup := p.Backends[i].Usable()
-		up += active + backup
-		all += len(p.Backends[i].Servers)
-	}
-	servers := cell{ID: "t-up", Text: fmt.Sprintf("%d of %d", up, all), State: "ok"}
-	if up < all {
+	c := countServers(p)
+	servers := cell{ID: "t-up", Text: fmt.Sprintf("%d of %d", c.used, c.all), State: "ok"}
+	switch {
+	case c.dead > 0:
+		servers.State = "bad"
+	case c.used < c.all:
 		servers.State = "warn"
 	}
 	return []tile{
-		{"Servers in use", servers, cell{ID: "t-down", Text: fmt.Sprintf("%d out", all-up)}},
+		{"Servers in use", servers, cell{ID: "t-down", Text: c.out()}},
 		{
 			"Requests", cell{ID: "t-rps", Text: rateText(p.All.RequestRate) + "/s"},
 			cell{ID: "t-rpsm", Text: "most " + rateText(p.All.RequestRateMax) + "/s"},
@@ -155,8 +155,8 @@ func tilesOf(p *Picture) []tile {
 			cell{ID: "t-in", Text: "in " + sizeText(p.All.BytesInRate) + "/s"},
 		},
 		{
-			"Mean time", cell{ID: "t-mean", Text: tookText(p.All.Total.Mean)},
-			cell{ID: "t-resp", Text: "servers " + tookText(p.All.Response.Mean)},
+			"Mean time", cell{ID: "t-mean", Text: p.All.tookText(p.All.Total.Mean)},
+			cell{ID: "t-resp", Text: "servers " + p.All.tookText(p.All.Response.Mean)},
 		},
 		{
 			"CPU", cell{ID: "t-cpu", Text: fmt.Sprintf("%.0f%%", 100*p.CPU)},

@@ -110,7 +110,7 @@ func serverRowOf(id string, b *BackendRow, s *ServerRow, now time.Time) tableRow
 	if s.Backup {
 		v["act"], v["bck"] = noFigure, "Y"
 	}
-	short, long := lastCheck(h)
+	short, long := lastCheck(&s.Server)
 	v["lastchk"] = short
 	if h.Checked {
 		v["chk"], v["dwn"] = countText(h.Fails), countText(h.Downs)
@@ -164,7 +164,7 @@ func totalRowOf(id string, b *BackendRow, now time.Time) tableRow {
 	r := newRow(id, "total", "Total", v, figures{
 		"stot": classesHint(&b.Traffic), "last": timesHint(&b.Seen),
 	})
-	r.Status = cell{ID: id + "-status", Text: b.Status(), Hint: "for " + agoText(b.LastChange, now)}
+	r.Status = cell{ID: id + "-status", Text: b.Status(), Hint: strings.ToLower(b.Status()) + " for " + agoText(b.LastChange, now)}
 	r.State = stateUp
 	if !b.Up {
 		r.State = stateDown

@@ -9,6 +9,18 @@ type column struct {
 	Phone                  bool
 }
 
+// Class is how its cells look: limits are seldom what one looks for, and checks
+// are words, not numbers.
+func (c *column) Class() string {
+	switch c.Key {
+	case "qlim", "rlim", "slim":
+		return " limit"
+	case "lastchk":
+		return " words"
+	}
+	return ""
+}
+
 // columnGroup is columns under one heading.
 type columnGroup struct {
 	Label   string

@@ -82,6 +82,8 @@ func tookText(d time.Duration) string {
 	switch ms := d.Seconds() * 1000; {
 	case d <= 0:
 		return "0 ms"
+	case ms < 0.0995:
+		return strconv.FormatFloat(ms*1000, 'f', 0, 64) + " µs"
 	case ms < 9.95:
 		return digits(ms, 2) + " ms"
 	case ms < 999.5:
@@ -90,6 +92,14 @@ func tookText(d time.Duration) string {
 		return digits(d.Seconds(), 3) + " s"
 	}
 	return spanText(d)
+}
+
+// tookText writes one of the times of a row; noFigure when nothing was timed yet.
+func (s *Seen) tookText(d time.Duration) string {
+	if s.Total.Max == 0 {
+		return noFigure
+	}
+	return tookText(d)
 }
 
 // spanText writes a time that people wait for, in its two largest units.
@@ -120,10 +130,11 @@ func agoText(at, now time.Time) string {
 	return spanText(now.Sub(at))
 }
 
-// momentText writes a time of the clock; noFigure for never.
-func momentText(at time.Time) string {
+// momentText writes a time of the clock and how long before now it was; noFigure
+// for never.
+func momentText(at, now time.Time) string {
 	if at.IsZero() {
 		return noFigure
 	}
-	return at.Format("2006-01-02 15:04:05 MST")
+	return at.Format("2006-01-02 15:04:05 MST") + ", " + agoText(at, now) + " ago"
 }

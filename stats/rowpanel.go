@@ -68,25 +68,15 @@ func backendPanel(id string, b *BackendRow) panel {
 }
 
 func serverPanel(id string, b *BackendRow, s *ServerRow, now time.Time) panel {
-	_, check := lastCheck(&s.Health)
-	about := []fact{
-		{"URL", cell{Text: s.URL}},
-		{"Address", cell{ID: id + "-faddr", Text: s.Address}},
+	within := "Server of "
+	if s.Backup {
+		within = "Backup server of "
 	}
-	if s.Cookie != "" {
-		about = append(about, fact{"Cookie value", cell{Text: s.Cookie}})
-	}
-	about = append(about,
-		fact{"Status", cell{
-			ID: id + "-fstat", Text: statusSentence(s, now), State: serverState(&s.Server),
-		}},
-		fact{"Last check", cell{ID: id + "-fchk", Text: check}},
-		fact{"Last check ended", cell{ID: id + "-fchkat", Text: momentText(s.Health.At)}},
-	)
 	return panel{
-		ID: id + "-panel", Title: s.Name, Within: "Server of " + b.Name,
+		ID: id + "-panel", Title: s.Name, Within: within + b.Name,
 		Facts: []factGroup{
-			{"Server", about},
+			stateFacts(id, s, now),
+			serverFacts(id, s),
 			{"Connections", []fact{
 				{"Opened", cell{ID: id + "-fopen", Text: countText(s.Connections)}},
 				{"Used again", cell{ID: id + "-freuse", Text: countText(s.Reused)}},
@@ -101,12 +91,33 @@ func serverPanel(id string, b *BackendRow, s *ServerRow, now time.Time) panel {
 	}
 }
 
-func statusSentence(s *ServerRow, now time.Time) string {
-	word := s.Status()
-	if hint := statusHint(&s.Server, now); hint != "" {
-		word += ", " + hint
+// stateFacts are what checks and people say of a server.
+func stateFacts(id string, s *ServerRow, now time.Time) factGroup {
+	h := &s.Health
+	_, check := lastCheck(&s.Server)
+	ended := noFigure
+	if !h.At.IsZero() {
+		ended = agoText(h.At, now) + " ago"
 	}
-	return word
+	return factGroup{"State", []fact{
+		{"Status", cell{ID: id + "-fstat", Text: s.Status(), State: serverState(&s.Server)}},
+		{"Checks", cell{ID: id + "-fup", Text: healthText(h, now)}},
+		{"Last check", cell{ID: id + "-fchk", Text: check}},
+		{"It ended", cell{ID: id + "-fchkat", Text: ended}},
+		{"Set by", cell{ID: id + "-fby", Text: adminText(&s.Server, now)}},
+	}}
+}
+
+func serverFacts(id string, s *ServerRow) factGroup {
+	g := factGroup{"Server", []fact{
+		{"URL", cell{Text: s.URL}},
+		{"Address", cell{ID: id + "-faddr", Text: s.Address}},
+		{"Weight", cell{ID: id + "-fweight", Text: weightOf(&s.Server)}},
+	}}
+	if s.Cookie != "" {
+		g.Facts = append(g.Facts, fact{"Cookie value", cell{Text: s.Cookie}})
+	}
+	return g
 }
 
 // statusClasses are the digits that a status may begin with; 0 is no status.
@@ -146,15 +157,21 @@ func timings(s *Seen) [4]struct {
 }
 
 func timeFacts(id string, s *Seen) factGroup {
-	g := factGroup{Label: "Times, mean of the last 1024 requests and longest"}
+	g := factGroup{Label: "Times: mean of the last 1,024 requests · longest"}
 	for _, t := range timings(s) {
-		text := tookText(t.Mean) + " · " + tookText(t.Max)
+		text := noFigure
+		if s.Total.Max > 0 {
+			text = tookText(t.Mean) + " · " + tookText(t.Max)
+		}
 		g.Facts = append(g.Facts, fact{t.label, cell{ID: id + "-ft" + t.label, Text: text}})
 	}
 	return g
 }
 
 func timesHint(s *Seen) string {
+	if s.Total.Max == 0 {
+		return "no times yet"
+	}
 	hint := "Mean and longest times"
 	for _, t := range timings(s) {
 		hint += "\n" + t.label + ": " + tookText(t.Mean) + ", " + tookText(t.Max)

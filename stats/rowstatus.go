@@ -41,32 +41,50 @@ func serverState(s *Server) string {
 
 // statusHint says since when, and who decided it.
 func statusHint(s *Server, now time.Time) string {
-	hint := ""
-	if s.Health.Checked {
-		hint = "for " + agoText(s.Health.LastChange, now)
+	hint := healthText(&s.Health, now)
+	if by := adminText(s, now); s.Admin != "ready" && by != noFigure {
+		hint += "\n" + by
 	}
-	if s.Admin == "ready" || s.AdminAt.IsZero() {
-		return hint
+	return hint
+}
+
+// healthText is what checks say, and for how long they have.
+func healthText(h *Health, now time.Time) string {
+	switch {
+	case !h.Checked:
+		return "none"
+	case h.Up:
+		return "up for " + agoText(h.LastChange, now)
 	}
-	if hint != "" {
-		hint += ", "
+	return "down for " + agoText(h.LastChange, now)
+}
+
+// adminText is what somebody last said about a server, and when.
+func adminText(s *Server, now time.Time) string {
+	if s.AdminAt.IsZero() {
+		return noFigure
 	}
-	return fmt.Sprintf("%s%s by %s since %s", hint, s.Admin, s.AdminBy, momentText(s.AdminAt))
+	return fmt.Sprintf("%s: %s, %s ago", s.AdminBy, s.Admin, agoText(s.AdminAt, now))
 }
 
 // lastCheck is the result of the last check, short and as a sentence.
-func lastCheck(h *Health) (short, long string) {
+func lastCheck(s *Server) (short, long string) {
+	h := &s.Health
 	switch {
 	case !h.Checked:
 		return noFigure, "this server is not checked"
-	case h.Status == "":
+	case h.At.IsZero() && s.Admin == "maint":
+		return noFigure, "no check, as long as it is in maintenance"
+	case h.At.IsZero():
 		return "…", "no check has ended yet"
 	}
 	short = h.Status
 	if h.Code != 0 {
 		short += "/" + strconv.Itoa(h.Code)
 	}
-	short += " in " + tookText(h.Took)
+	if h.Took > 0 { // what requests saw took no check
+		short += " in " + tookText(h.Took)
+	}
 	long = short
 	if h.Description != "" {
 		long += ": " + h.Description

@@ -162,9 +162,16 @@ func looksAtDeath(t *testing.T, browser *browsertest.Browser) {
 	if got := tab.Text("t-up"); got != "1 of 2" {
 		t.Errorf("servers in use: %q", got)
 	}
+	if got := browsertest.Value[string](tab, "document.title"); !strings.HasPrefix(got, "1 down · ") {
+		t.Errorf("the title is %q", got)
+	}
 	all[0].live()
 	says(tab, "b0s0-status", "UP")
 	says(tab, "b0s0-dwn", "1")
+	// When the instance itself is gone the page says so, and not what was.
+	tab.Expect("net::ERR_")
+	edge.Stop()
+	tab.Until(`document.getElementById("live").textContent.startsWith("Not live since ")`)
 	stayed(t, tab)
 }
 

@@ -135,6 +135,7 @@
   }
 
   let source = null;
+  let lost = ""; // since when there is nothing new
   const live = (state, text) => {
     $("live").dataset.live = state;
     $("live").textContent = text;
@@ -143,8 +144,11 @@
   function listen() {
     source = new EventSource(here("/events"));
     live("wait", "Connecting");
-    source.onmessage = (event) => {
+    source.onopen = () => {
+      lost = "";
       live("on", "Live");
+    };
+    source.onmessage = (event) => {
       const change = JSON.parse(event.data);
       if (change.k !== document.querySelector("main").dataset.key) {
         renew().catch(() => {});
@@ -153,7 +157,8 @@
       apply(change);
     };
     source.onerror = () => {
-      live("off", "Not live: trying again");
+      lost ||= new Date().toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+      live("lost", `Not live since ${lost}`);
       // A refusal ends the source for good; a broken connection it mends itself.
       if (source && source.readyState === EventSource.CLOSED) {
         source = null;
@@ -190,8 +195,9 @@
       if (answer.type !== "opaqueredirect") {
         const page = new DOMParser().parseFromString(await answer.text(), "text/html");
         const said = page.getElementById("flash");
-        throw new Error(said ? said.textContent : `refused (${answer.status}): load the page again`);
+        throw new Error(said ? said.textContent : `refused (${answer.status}): try again`);
       }
+      apply({ s: { [form.id]: event.submitter.value } }); // the rest follows with the next event
     } catch (error) {
       flash.textContent = error.message;
       form.closest("[popover]").hidePopover();
@@ -202,39 +208,48 @@
   }
 
   // Charts: the value under the pointer is read off the line that is drawn.
-  const minutes = 60;
+  const step = 10; // seconds from point to point
 
   function valueAt(line, x, top) {
-    const points = (line.getAttribute("d") || "").slice(1).split("L");
-    const at = points.find((point) => Number(point.split(" ")[0]) === x);
-    return at === undefined ? undefined : (1 - Number(at.split(" ")[1]) / 100) * top;
+    const points = (line.getAttribute("d") || "").split(/[ML]/);
+    const at = points.find((point) => point && parseFloat(point) === x);
+    return at === undefined ? undefined : (1 - parseFloat(at.split(" ")[1]) / 100) * top;
   }
 
   const written = {
     rate: (value) => value.toFixed(value < 10 ? 1 : 0) + "/s",
-    time: (value) => value < 1 ? (value * 1000).toFixed(value < 0.1 ? 1 : 0) + " ms" : value.toFixed(2) + " s",
+    time: (value) => value < 0.0001 ? (value * 1e6).toFixed(0) + " µs" :
+      value < 1 ? (value * 1000).toFixed(value < 0.1 ? 1 : 0) + " ms" : value.toFixed(2) + " s",
   };
+
+  const ago = (seconds) => seconds === 0 ? "now" :
+    seconds < 120 ? seconds + " s ago" : Math.round(seconds / 60) + " min ago";
 
   function readChart(event) {
     const plot = event.target.closest && event.target.closest(".plot");
     for (const read of document.querySelectorAll(".read")) {
-      if (!plot || read.parentElement !== plot) read.hidden = true;
+      if (read.hidden || read.parentElement === plot) continue;
+      read.hidden = true;
+      read.parentElement.querySelector(".cursor").removeAttribute("d");
     }
     if (!plot) return;
     const box = plot.getBoundingClientRect();
-    const x = Math.max(1, Math.min(360, Math.round((event.clientX - box.left) / box.width * 360)));
     const chart = plot.closest(".chart");
+    const past = Number(chart.querySelector(".axis span").dataset.state);
+    const back = Math.round((box.right - event.clientX) / box.width * past / step) * step;
+    const seconds = Math.max(0, Math.min(past, back));
+    const x = 360 - seconds / past * 360;
     const parts = [];
     chart.querySelectorAll("path.line").forEach((line, i) => {
       const value = valueAt(line, x, Number(plot.dataset.state));
       const label = chart.querySelectorAll("figcaption li span")[i].textContent;
       if (value !== undefined) parts.push(label + " " + written[chart.dataset.kind](value));
     });
-    const ago = Math.round((360 - x) / 360 * minutes);
     const read = plot.querySelector(".read");
-    read.textContent = parts.concat(ago ? ago + " min ago" : "now").join(" · ");
+    read.textContent = parts.concat(ago(seconds)).join(" · ");
     read.hidden = parts.length === 0;
     read.dataset.side = x > 180 ? "left" : "right";
+    plot.querySelector(".cursor").setAttribute("d", read.hidden ? "" : `M${x} 0V100`);
   }
 
   document.addEventListener("DOMContentLoaded", () => {
