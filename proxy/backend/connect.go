@@ -106,7 +106,7 @@ func (s *Server) dial(ctx context.Context) (net.Conn, *Conn, error) {
 	if err != nil {
 		return nil, nil, s.failed(Resolve, err)
 	}
-	sock, at, err := known.dial(ctx)
+	sock, at, err := known.dial(ctx, 0)
 	if err != nil {
 		s.lookUpSoon()
 		return nil, nil, s.failed(Dial, err)
@@ -144,8 +144,10 @@ func (s *Server) whereabouts(ctx context.Context) (*addresses, error) {
 
 // dial tries the addresses in turn, beginning with the one that worked last, and
 // returns the index of the one that did. The time that is left until the context's
-// deadline is divided evenly among those left.
-func (a *addresses) dial(ctx context.Context) (net.Conn, int, error) {
+// deadline is divided evenly among those left. KeepAlive is net.Dialer's.
+func (a *addresses) dial(
+	ctx context.Context, keepAlive time.Duration,
+) (net.Conn, int, error) {
 	limit, _ := ctx.Deadline()
 	first := int(a.good.Load())
 	var errs []error
@@ -157,7 +159,8 @@ func (a *addresses) dial(ctx context.Context) (net.Conn, int, error) {
 		if until.After(limit) {
 			until = limit
 		}
-		sock, err := dialTCP(ctx, a.list[at], until)
+		d := net.Dialer{Deadline: until, KeepAlive: keepAlive}
+		sock, err := dialTCP(ctx, &d, a.list[at])
 		if err == nil {
 			a.good.Store(int32(at))
 			return sock, at, nil
@@ -173,8 +176,7 @@ func (a *addresses) dial(ctx context.Context) (net.Conn, int, error) {
 	return nil, 0, errors.Join(errs...)
 }
 
-func dialTCP(ctx context.Context, to netip.AddrPort, until time.Time) (net.Conn, error) {
-	d := net.Dialer{Deadline: until}
+func dialTCP(ctx context.Context, d *net.Dialer, to netip.AddrPort) (net.Conn, error) {
 	sock, err := d.DialTCP(ctx, "tcp", netip.AddrPort{}, to)
 	if err != nil {
 		return nil, cause(err)

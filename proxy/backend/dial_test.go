@@ -9,6 +9,7 @@ import (
 	"net"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -56,6 +57,26 @@ func TestDialGoesWhereRequestsGo(t *testing.T) {
 			t.Errorf("%s: a check is counted: %+v", url, c)
 		}
 	}
+}
+
+// A check is over before TCP's own probes would begin, and there are many of them.
+func TestChecksHaveNoProbes(t *testing.T) {
+	s := started(t, at(plain(t).url())).Servers()[0]
+	conn, _, err := s.Dial(t.Context(), backend.DialTo{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	raw, err := conn.(*net.TCPConn).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = raw.Control(func(fd uintptr) {
+		on, err := syscall.GetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_KEEPALIVE)
+		if on != 0 || err != nil {
+			t.Errorf("keep-alive of the connection of a check: %d, %v", on, err)
+		}
+	})
 }
 
 // An address of its own, or another port, changes where a check goes and nothing
