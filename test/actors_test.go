@@ -84,9 +84,15 @@ func (a *actor) hold() (release func()) {
 func (a *actor) ails(how http.HandlerFunc) { a.pulse.Store(&how) }
 func (a *actor) heals()                    { a.pulse.Store(nil) }
 
-// silent never answers, status answers with a status alone.
-func silent(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+// silent never answers. It reads the body, since net/http does not notice before
+// that a client is gone.
+func silent(_ http.ResponseWriter, r *http.Request) {
+	if _, err := io.Copy(io.Discard, r.Body); err == nil {
+		<-r.Context().Done()
+	}
+}
 
+// status answers with a status alone.
 func status(code int) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }
 }
