@@ -35,6 +35,7 @@ func lookPictures(t *testing.T, s *site, b *tab) {
 		s.pass(1)
 		s.sampler.Sample()
 	}
+	docPictures(s, b)
 	s.change(func(v *stats.View) {
 		v.Reload.Refused, v.Reload.FailedAt = 1, v.Node.Now.Add(-time.Minute)
 		v.Reload.Error = `/etc/doorward/doorward.toml:41:9: [[route]] backend = "shpo": there is no such backend (did you mean "shop"?)`
@@ -70,6 +71,21 @@ func lookPictures(t *testing.T, s *site, b *tab) {
 		b.Do(chromedp.Click(chromedp.CSS("#b0s1 .name button")))
 		b.Screenshot(name+"-phone-panel", false)
 	}
+}
+
+// docPictures are those of docs/images.
+func docPictures(s *site, b *tab) {
+	b.Do(browsertest.Theme("light"), chromedp.EmulateViewport(1280, 800), chromedp.Navigate(s.url))
+	b.Until(isLive)
+	b.Screenshot("statistics", false)
+	b.Do(browsertest.Theme("dark"), chromedp.Navigate(s.url))
+	b.Until(isLive)
+	b.Click("#b0s4 .name button")
+	b.Screenshot("statistics-panel", false)
+	b.Do(browsertest.Theme("light"), browsertest.Phone(844, 1), chromedp.Navigate(s.url))
+	b.Until(isLive)
+	b.Do(chromedp.Evaluate[chromedp.Void](`scrollTo(0, document.getElementById("servers").offsetTop)`))
+	b.Screenshot("statistics-phone", false)
 }
 
 // contrast finds texts that cannot be told from their ground well enough (WCAG AA:

@@ -107,7 +107,7 @@ func TestPageSaysWhatIsWrong(t *testing.T) {
 		if got := d.text("title"); got != c.title {
 			t.Errorf("%s: the title is %q, want %q", name, got, c.title)
 		}
-		if got := d.text("t-down"); got != c.out || attribute(d.byID("t-up"), "data-state") != c.colour {
+		if got := strings.ReplaceAll(d.text("t-down"), "\u00a0", " "); got != c.out || attribute(d.byID("t-up"), "data-state") != c.colour {
 			t.Errorf("%s: %s %q, want %s %q", name, attribute(d.byID("t-up"), "data-state"), got, c.colour, c.out)
 		}
 	}

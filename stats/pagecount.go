@@ -39,15 +39,16 @@ func countServers(p *Picture) serverCount {
 	return c
 }
 
-// out says what became of those that are not used.
+// out says what became of those that are not used. A number and its word stay on
+// one line.
 func (c *serverCount) out() string {
 	var parts []string
 	for _, part := range []struct {
 		n    int
 		word string
-	}{{c.down, "down"}, {c.drained, "drain"}, {c.maint, "maint"}, {c.weighted, "weight 0"}} {
+	}{{c.down, "down"}, {c.drained, "drain"}, {c.maint, "maint"}, {c.weighted, "weight\u00a00"}} {
 		if part.n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", part.n, part.word))
+			parts = append(parts, fmt.Sprintf("%d\u00a0%s", part.n, part.word))
 		}
 	}
 	if len(parts) == 0 {
