@@ -114,18 +114,6 @@ func (e *Engine) Drain(ctx context.Context) error {
 	return err
 }
 
-// pause waits, and tells whether that was to the end.
-func (e *Engine) pause(d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-e.cutting:
-		return false
-	}
-}
-
 // Listener is what the engine must know of the address a connection came in on.
 type Listener struct {
 	// Name stands in logs, as in the configuration (":443").
@@ -184,6 +172,7 @@ func (c *conn) abandon() {
 	}()
 	if x := c.x; x != nil {
 		c.x = nil
+		x.endVigil()
 		x.dropServer()
 		x.endRepeats()
 		x.leaveLimits()

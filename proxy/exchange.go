@@ -52,7 +52,10 @@ type exchange struct {
 	// tickets are the places that rate limits gave.
 	tickets []limit.Ticket
 	keyBuf  []byte
-	up      upload
+	// leaves is watchClient, made once so that asking for it allocates nothing.
+	leaves func() <-chan struct{}
+	vigil  *vigil
+	up     upload
 	// fresh asks for a connection that was not used before, repeating says that
 	// the request is counted among its route's repeats.
 	fresh, repeating bool
@@ -76,13 +79,17 @@ type exchange struct {
 	rewriteBuf []byte
 }
 
+// keyBytes is room for most keys of stick tables and limits.
+const keyBytes = 64
+
 func newExchange() *exchange {
 	x := &exchange{
 		out:      make([]byte, 0, answerBytes),
 		pathBuf:  make([]byte, 0, 1<<10),
-		stickKey: make([]byte, 0, 64),
-		keyBuf:   make([]byte, 0, 64),
+		stickKey: make([]byte, 0, keyBytes),
+		keyBuf:   make([]byte, 0, keyBytes),
 	}
+	x.leaves = x.watchClient
 	x.in.b = make([]byte, headBytes)
 	x.srv.b = make([]byte, answerBytes)
 	x.req.Fields = make([]h1.Field, 0, 32)
@@ -121,6 +128,9 @@ func (x *exchange) clear() {
 	x.last, x.prefer, x.affinity = nil, nil, affinity{}
 	x.in.shrink(headBytes)
 	x.srv.shrink(answerBytes)
+	if cap(x.stickKey) > keyBytes { // of a client that sends a long one
+		x.stickKey = make([]byte, 0, keyBytes)
+	}
 	if cap(x.out) > keptBytes {
 		x.out = make([]byte, 0, answerBytes)
 	}

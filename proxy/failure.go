@@ -50,6 +50,15 @@ func (f failure) status() (code int, who, phase byte) {
 	return http.StatusBadGateway, 'S', 'H'
 }
 
+// waitedFor is the phase, in HAProxy's letters, in which a client left that did not
+// want to wait any longer.
+func (f failure) waitedFor() byte {
+	if f.cause == noPlace {
+		return 'Q'
+	}
+	return 'C'
+}
+
 // connectStatus answers as HAProxy does, 503, unless the server is there and
 // is not who it should be.
 func (f failure) connectStatus() (code int, who, phase byte) {

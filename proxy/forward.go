@@ -58,7 +58,8 @@ func (x *exchange) forward() {
 		}
 		retries++
 		x.rec.Retries = retries
-		if !x.changeServer() {
+		var again bool
+		if f, again = x.changeServer(f); !again {
 			break
 		}
 	}
@@ -125,35 +126,42 @@ func (x *exchange) endRepeats() {
 }
 
 // changeServer moves on to another server, or waits before the same is tried
-// again.
-func (x *exchange) changeServer() bool {
+// again. It tells whether there is another try, and how it ends without one.
+func (x *exchange) changeServer(f failure) (failure, bool) {
 	if x.server == nil {
-		return true
+		return f, true
 	}
 	if !x.backend.Redispatch() {
 		x.countEvent(tally.Retried, x.server)
-		return x.e.pause(min(retryPause, x.backend.Timeouts().Connect))
+		if !x.pause(min(retryPause, x.backend.Timeouts().Connect)) {
+			return failure{noConnection, backend.ErrGone}, false
+		}
+		return f, true
 	}
 	failed := x.server
 	x.release()
 	x.queuedAt = 0
 	s, err := x.backend.Claim(backend.Wish{
-		Avoid: failed, Hash: x.hashed, Gone: x.e.cutting,
+		Avoid: failed, Hash: x.hashed, Gone: x.leaves,
 	})
+	x.endVigil()
 	if err != nil {
-		return false
+		if err == backend.ErrGone {
+			f = failure{noPlace, err}
+		}
+		return f, false
 	}
 	x.server = s
 	if s == failed {
 		x.countEvent(tally.Retried, failed)
-		return true
+		return f, true
 	}
 	x.countEvent(tally.Redispatched, failed)
 	x.rec.Redispatched = true
 	if x.affinity.state == validCookie {
 		x.rec.Cookie[0] = downCookie
 	}
-	return true
+	return f, true
 }
 
 // attempt claims a server, connects, sends the request and relays the answer.
@@ -199,15 +207,16 @@ func (x *exchange) claim() failure {
 		x.rec.ServerQueue = x.prefer.Queued()
 	}
 	var err error
-	w := backend.Wish{Prefer: x.prefer, Hash: x.hashed, Gone: x.e.cutting}
+	w := backend.Wish{Prefer: x.prefer, Hash: x.hashed, Gone: x.leaves}
 	if p := x.c.pinned; p != nil && x.backend.Server(p.server.Name()) == p.server {
 		w.Prefer, w.Only = p.server, true
 	}
 	x.server, err = x.backend.Claim(w)
+	x.endVigil()
 	switch err {
 	case nil:
 		return failure{}
-	case backend.ErrQueueTimeout:
+	case backend.ErrQueueTimeout, backend.ErrGone:
 		x.queuedAt = netio.Now()
 	}
 	return failure{noPlace, err}
@@ -340,6 +349,10 @@ func (x *exchange) readServer() failure {
 func (x *exchange) failForward(f failure) {
 	if f.cause == clientFault {
 		x.failUpload(f.err)
+		return
+	}
+	if f.err == backend.ErrGone && !x.e.over.Load() {
+		x.clientLeft(f.waitedFor())
 		return
 	}
 	code, who, phase := f.status()

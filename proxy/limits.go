@@ -23,20 +23,38 @@ func (x *exchange) passLimits() bool {
 	for i := range x.route.Limits {
 		l := &x.route.Limits[i]
 		x.keyBuf = x.appendLimitKey(x.keyBuf[:0], l)
-		ticket, verdict := l.Limiter.Enter(x.keyBuf, netio.At(x.headAt), x.e.cutting)
+		ticket, verdict := l.Limiter.Enter(x.keyBuf, netio.At(x.headAt), x.leaves)
+		x.endVigil()
 		if ticket != (limit.Ticket{}) {
 			x.tickets = append(x.tickets, ticket)
 		}
 		if verdict.Outcome != limit.Passed {
 			x.rec.RateLimit = l.Limiter.Options().Name
 		}
-		if !verdict.Allowed() {
+		switch {
+		case verdict.Allowed():
+			continue
+		case verdict.Outcome == limit.Left:
+			x.leaveLine()
+		default:
 			x.end('P', 'R')
 			x.failUntil(http.StatusTooManyRequests, verdict.RetryAfter)
-			return false
 		}
+		return false
 	}
 	return true
+}
+
+// leaveLine ends a wait for a limit that came to nothing: the client left, or a drain
+// has no more time.
+func (x *exchange) leaveLine() {
+	x.queuedAt = netio.Now()
+	if !x.e.over.Load() {
+		x.clientLeft('Q')
+		return
+	}
+	x.end('K', 'Q')
+	x.fail(http.StatusServiceUnavailable)
 }
 
 func (x *exchange) appendLimitKey(b []byte, l *RateLimit) []byte {

@@ -108,7 +108,7 @@ func TestFullServersArePassedOver(t *testing.T) {
 					balance, s.Active(), s.Name(), s.ActiveMax(), limits[i])
 			}
 		}
-		if _, err := b.Claim(backend.Wish{Gone: gone()}); err != backend.ErrGone {
+		if _, err := b.Claim(backend.Wish{Gone: when(gone())}); err != backend.ErrGone {
 			t.Errorf("%s: one more got %v, want to wait", balance, err)
 		}
 		b.Servers()[2].Release()

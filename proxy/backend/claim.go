@@ -16,8 +16,9 @@ type Wish struct {
 	// Hash is the key for consistent hashes, made of what HashOn says, in the same
 	// way in every process.
 	Hash uint64
-	// Gone ends the wait when it is closed; nil is never.
-	Gone <-chan struct{}
+	// Gone gives what ends the wait when it is closed. It is asked once, and only when
+	// there is a wait; nil is that nothing ends it.
+	Gone func() <-chan struct{}
 }
 
 // Claim chooses a server and takes one place on it. While every server that may

@@ -131,7 +131,7 @@ func TestQueueIsFirstComeFirstServed(t *testing.T) {
 			// A newcomer finds the place given away, though nobody has run yet.
 			late := make(chan struct{})
 			close(late)
-			if _, err := b.Claim(backend.Wish{Gone: late}); !errors.Is(err, backend.ErrGone) {
+			if _, err := b.Claim(backend.Wish{Gone: when(late)}); !errors.Is(err, backend.ErrGone) {
 				t.Fatalf("a newcomer got %v, want to wait", err)
 			}
 			synctest.Wait()
@@ -170,7 +170,7 @@ func TestQueueForgetsClientsThatLeave(t *testing.T) {
 		s := claimed(t, b, nil)
 		gone := make(chan struct{})
 		var err error
-		go func() { _, err = b.Claim(backend.Wish{Gone: gone}) }()
+		go func() { _, err = b.Claim(backend.Wish{Gone: when(gone)}) }()
 		synctest.Wait()
 		close(gone)
 		synctest.Wait()
@@ -230,7 +230,7 @@ func TestPlacesAreNotLost(t *testing.T) {
 				if n%5 == 0 {
 					avoid = b.Servers()[n%2]
 				}
-				if s, err := b.Claim(backend.Wish{Avoid: avoid, Gone: gone}); err == nil {
+				if s, err := b.Claim(backend.Wish{Avoid: avoid, Gone: when(gone)}); err == nil {
 					s.Release()
 				}
 			}

@@ -170,3 +170,8 @@ func connect(t testing.TB, s *backend.Server, fresh bool) *backend.Conn {
 	}
 	return c
 }
+
+// when is a Wish.Gone that is closed with c.
+func when(c <-chan struct{}) func() <-chan struct{} {
+	return func() <-chan struct{} { return c }
+}

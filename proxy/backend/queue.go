@@ -118,12 +118,16 @@ func (s *Server) join() (taken bool) {
 
 func (q *queue) wait(w *waiter) (*Server, error) {
 	w.timer.Reset(w.backend.options.Timeouts.Queue)
+	var gone <-chan struct{}
+	if w.wish.Gone != nil {
+		gone = w.wish.Gone()
+	}
 	var err error
 	select {
 	case <-w.ready:
 	case <-w.timer.C:
 		err = ErrQueueTimeout
-	case <-w.wish.Gone:
+	case <-gone:
 		err = ErrGone
 	}
 	w.timer.Stop()

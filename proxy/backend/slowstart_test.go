@@ -44,7 +44,7 @@ func TestSlowStartIsLinear(t *testing.T) {
 			for ; ; taken++ {
 				gone := make(chan struct{})
 				close(gone)
-				if _, err := b.Claim(backend.Wish{Prefer: s, Only: true, Gone: gone}); err != nil {
+				if _, err := b.Claim(backend.Wish{Prefer: s, Only: true, Gone: when(gone)}); err != nil {
 					break
 				}
 			}

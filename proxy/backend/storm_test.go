@@ -44,7 +44,7 @@ func (x *storm) request(r *rand.Rand, hold time.Duration) error {
 	case 3:
 		gone := make(chan struct{})
 		time.AfterFunc(r.N(hold), func() { close(gone) })
-		w.Gone = gone
+		w.Gone = when(gone)
 	}
 	s, err := b.Claim(w)
 	switch {

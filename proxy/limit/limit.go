@@ -147,13 +147,14 @@ type Ticket struct {
 	ref     table.Ref
 }
 
-// Enter asks for a request to pass. With Queue it waits for that, until gone is
-// closed (nil is never): requests of a key pass in the order in which they came.
+// Enter asks for a request to pass. With Queue it waits for that: requests of a key
+// pass in the order in which they came. Only then gone is asked, once, for what ends
+// the wait when it is closed; nil is that nothing does.
 //
 // The ticket is released when the request has ended, exactly once. It is empty
 // unless there is a limit of requests at a time.
 func (l *Limiter) Enter(
-	key []byte, now time.Time, gone <-chan struct{},
+	key []byte, now time.Time, gone func() <-chan struct{},
 ) (Ticket, Verdict) {
 	if l.options.Requests <= 0 && l.options.Concurrent <= 0 {
 		return l.passed(table.Ref{}, false)

@@ -84,13 +84,19 @@ func (w *waiter) call() {
 }
 
 // wait waits for the turn of a request that is counted as waiting.
-func (l *Limiter) wait(key []byte, ref table.Ref, gone <-chan struct{}) (Ticket, Verdict) {
+func (l *Limiter) wait(
+	key []byte, ref table.Ref, leaves func() <-chan struct{},
+) (Ticket, Verdict) {
 	w, ok := l.queue.join(ref, l.options.MaxQueue)
 	if !ok {
 		return l.conclude(key, ref, l.look(ref, false, true), false)
 	}
 	defer l.queue.leave(ref, w)
 	l.counts.add(ref, queued)
+	var gone <-chan struct{}
+	if leaves != nil {
+		gone = leaves()
+	}
 	deadline := time.Now().Add(l.options.Queue)
 	timer := time.NewTimer(l.options.Queue)
 	defer timer.Stop()

@@ -35,7 +35,7 @@ func newCrowd(o limit.Options, hold time.Duration) *crowd {
 // send returns when the request has ended its first steps.
 func (c *crowd) send(name, key string, gone <-chan struct{}) {
 	c.all.Go(func() {
-		ticket, v := c.l.Enter([]byte(key), time.Now(), gone)
+		ticket, v := c.l.Enter([]byte(key), time.Now(), func() <-chan struct{} { return gone })
 		c.mu.Lock()
 		c.ended = append(c.ended, ending{name, v, time.Since(c.start)})
 		c.mu.Unlock()

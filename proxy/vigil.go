@@ -1,0 +1,67 @@
+package proxy
+
+import (
+	"sync/atomic"
+	"time"
+
+	"doorward/internal/safe"
+)
+
+// vigil looks whether the client is still there while its request waits: for a place
+// on a server, for its turn under a rate limit, for another try. A client that has
+// left gives up its place in the line, and no server works for it.
+type vigil struct {
+	over atomic.Bool
+	gone chan struct{} // closed when the client is no longer there
+	done chan struct{} // closed when nobody looks any more
+}
+
+// watchClient begins a vigil and returns what is closed when the client has left, or
+// a drain has no more time. A client that ends its half of the connection has left,
+// unless it sent more before than this request; one that is still sending the body
+// is not looked at.
+func (x *exchange) watchClient() <-chan struct{} {
+	socket := x.c.io
+	if x.up.waiting || x.in.len() > x.up.consumed() || !socket.SeesLeaving() {
+		return x.e.cutting
+	}
+	v := &vigil{gone: make(chan struct{}), done: make(chan struct{})}
+	x.vigil = v
+	safe.Go(x.e.log, "vigil", func() {
+		defer close(v.done)
+		if socket.WaitLeft(&v.over) { // which cut brings about too
+			close(v.gone)
+		}
+	})
+	return v.gone
+}
+
+// endVigil ends the vigil, if there is one. It comes before anything else that is
+// read from the client.
+func (x *exchange) endVigil() {
+	if v := x.vigil; v != nil {
+		x.vigil = nil
+		x.c.io.WakeWaiting(&v.over)
+		<-v.done
+	}
+}
+
+// pause waits, and tells whether that was to the end.
+func (x *exchange) pause(d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	defer x.endVigil()
+	select {
+	case <-t.C:
+		return true
+	case <-x.watchClient():
+		return false
+	}
+}
+
+// clientLeft ends the exchange with a client that went away while it waited.
+func (x *exchange) clientLeft(phase byte) {
+	x.end('C', phase)
+	x.rec.Err = errClientGone
+	x.keep, x.linger = false, false
+}

@@ -1,0 +1,170 @@
+package proxy_test
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"doorward/proxy"
+	"doorward/proxy/backend"
+	"doorward/proxy/limit"
+)
+
+// waiting is a flow in which one request at a time gets further, a server that
+// answers when it is told to, and how many wait.
+type waiting struct {
+	*flow
+	arrived, answer chan bool
+	waiters         func() int64
+}
+
+func newWaiting(t *testing.T, behind string) *waiting {
+	w := &waiting{arrived: make(chan bool, 4), answer: make(chan bool)}
+	o := flowOptions{server: func(_ int64, c net.Conn, _ *http.Request) bool {
+		w.arrived <- true
+		<-w.answer
+		_, err := io.WriteString(c, emptyAnswer)
+		return err == nil
+	}}
+	if behind == "limit" {
+		l, set := limited(proxy.ByAddress, limit.Options{Concurrent: 1, Queue: flowPatience})
+		o.snapshot = set
+		w.waiters = func() int64 { return l.Counters().Waiting }
+	} else {
+		o.backend.Servers = []backend.ServerOptions{{Name: "s", Weight: 1, MaxConnections: 1}}
+		o.backend.Timeouts.Queue = flowPatience
+		w.waiters = func() int64 { return w.backend.Waiting() }
+	}
+	w.flow = newFlow(t, o)
+	return w
+}
+
+// wait waits until so many requests do.
+func (w *waiting) wait(n int64) {
+	w.t.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(flowPatience); w.waiters() != n; <-tick.C {
+		if time.Now().After(end) {
+			w.t.Fatalf("%d requests wait, want %d", w.waiters(), n)
+		}
+	}
+}
+
+func (w *waiting) answered(from io.Reader) {
+	w.t.Helper()
+	b := make([]byte, 1<<10)
+	n, err := io.ReadAtLeast(from, b, 12)
+	if err != nil || !strings.HasPrefix(string(b[:n]), "HTTP/1.1 200") {
+		w.t.Fatalf("answer %q, %v", b[:n], err)
+	}
+}
+
+// A client that goes away gives up its place in the line.
+func TestClientsThatLeaveDoNotWait(t *testing.T) {
+	const get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+	leave := map[string]func(c *net.TCPConn){
+		"end":   func(c *net.TCPConn) { _ = c.Close() },
+		"half":  func(c *net.TCPConn) { _ = c.CloseWrite() },
+		"reset": func(c *net.TCPConn) { _ = c.SetLinger(0); _ = c.Close() },
+	}
+	for _, behind := range []string{"queue", "limit"} {
+		for how, leaves := range leave {
+			t.Run(behind+" "+how, func(t *testing.T) {
+				w := newWaiting(t, behind)
+				first, br := w.dial()
+				_, _ = io.WriteString(first, get)
+				<-w.arrived
+				second, _ := w.dial()
+				_, _ = io.WriteString(second, get)
+				w.wait(1)
+				leaves(second.(*net.TCPConn))
+				if r := w.record(); string(r.Termination[:]) != "CQ" || r.Status != 0 || r.Queue <= 0 {
+					t.Errorf("it is logged as %q, %d, %v", r.Termination, r.Status, r.Queue)
+				}
+				w.wait(0)
+				w.answer <- true
+				w.answered(br)
+				if n := w.requests.Load(); n != 1 {
+					t.Errorf("the server got %d requests", n)
+				}
+			})
+		}
+	}
+}
+
+// Who waits and sends on, or who waited, has lost nothing.
+func TestClientsThatStayAreServed(t *testing.T) {
+	for _, behind := range []string{"queue", "limit"} {
+		t.Run(behind, func(t *testing.T) {
+			w := newWaiting(t, behind)
+			first, br1 := w.dial()
+			_, _ = io.WriteString(first, "GET /1 HTTP/1.1\r\nHost: a\r\n\r\n")
+			<-w.arrived
+			second, br2 := w.dial()
+			_, _ = io.WriteString(second, "GET /2 HTTP/1.1\r\nHost: a\r\n\r\n")
+			w.wait(1)
+			_, _ = io.WriteString(second, "GET /3 HTTP/1.1\r\nHost: a\r\n\r\n")
+			w.answer <- true
+			w.answered(br1)
+			for range 2 {
+				<-w.arrived
+				w.answer <- true
+				w.answered(br2)
+			}
+			_, _ = io.WriteString(second, "GET /4 HTTP/1.1\r\nHost: a\r\n\r\n")
+			<-w.arrived
+			w.answer <- true
+			w.answered(br2)
+		})
+	}
+}
+
+// Between two tries nobody waits for a client that has left.
+func TestClientsThatLeaveAreNotTriedFor(t *testing.T) {
+	f := newFlow(t, flowOptions{backend: backend.Options{
+		Retries: 5, RetryOn: backend.RetryOn{Connect: true},
+	}})
+	c, _ := f.dial()
+	began := time.Now()
+	_, _ = io.WriteString(c, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	_ = c.Close()
+	r := f.record()
+	if string(r.Termination[:]) != "CC" || r.Retries > 1 {
+		t.Errorf("%q after %d retries", r.Termination, r.Retries)
+	}
+	if took := time.Since(began); took > 3*time.Second {
+		t.Errorf("it took %v", took)
+	}
+}
+
+// The end of a drain ends every wait, and is no fault of the client.
+func TestDrainEndsWaits(t *testing.T) {
+	for _, behind := range []string{"queue", "limit"} {
+		t.Run(behind, func(t *testing.T) {
+			w := newWaiting(t, behind)
+			for i := range 2 {
+				c, _ := w.dial()
+				_, _ = io.WriteString(c, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+				if i == 0 {
+					<-w.arrived
+				}
+			}
+			w.wait(1)
+			over, cancel := context.WithCancel(context.Background())
+			cancel()
+			if w.engine.Drain(over) == nil {
+				t.Error("nobody was busy")
+			}
+			if r := w.record(); r.Termination[0] != 'K' {
+				t.Errorf("the one that waited is logged as %q", r.Termination)
+			}
+			w.record()
+			close(w.answer)
+		})
+	}
+}
