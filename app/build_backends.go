@@ -13,10 +13,18 @@ import (
 	"doorward/proxy/backend"
 )
 
-// sortedBackends are the backends by name, so that errors come in one order.
+// sortedBackends are the backends in the order of the files, which is that of the
+// statistics and of errors.
 func sortedBackends(cfg *config.Config) []*config.Backend {
+	at := func(b *config.Backend) (file, line int) {
+		place := cfg.At("backends", b.Name)
+		return slices.Index(cfg.Files, place.File), place.Line
+	}
 	return slices.SortedFunc(maps.Values(cfg.Backends), func(a, b *config.Backend) int {
-		return cmp.Compare(a.Name, b.Name)
+		fileA, lineA := at(a)
+		fileB, lineB := at(b)
+		return cmp.Or(cmp.Compare(fileA, fileB), cmp.Compare(lineA, lineB),
+			cmp.Compare(a.Name, b.Name))
 	})
 }
 

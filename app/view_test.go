@@ -82,3 +82,25 @@ func TestABackendIsUpWhileAServerTakesNewRequests(t *testing.T) {
 		}
 	}
 }
+
+func TestBackendsStandInTheOrderOfTheFile(t *testing.T) {
+	e := start(t, site(server(t, "a"), `
+[[route]]
+hosts = ["z.example"]
+backend = "z"
+[[route]]
+hosts = ["b.example"]
+backend = "b"
+[backends.z]
+servers = ["http://127.0.0.1:9"]
+[backends.b]
+servers = ["http://127.0.0.1:9"]
+`))
+	var names []string
+	for _, b := range e.View().Backends {
+		names = append(names, b.Name)
+	}
+	if got := strings.Join(names, " "); !strings.HasSuffix(got, "z b") {
+		t.Errorf("backends %s, want z before b", got)
+	}
+}
