@@ -3,15 +3,20 @@ package proxy_test
 import (
 	"bytes"
 	"net"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"go.uber.org/zap"
 
+	"doorward/internal/tally"
 	"doorward/proxy"
 	"doorward/proxy/backend"
 	"doorward/proxy/h1"
+	"doorward/proxy/limit"
 	"doorward/proxy/route"
+	"doorward/proxy/stick"
 )
 
 const (
@@ -61,7 +66,7 @@ func answerAll(c net.Conn, answer []byte) {
 }
 
 // steadyEdge is an engine with one route, and a connection to it.
-func steadyEdge(t testing.TB, server string) net.Conn {
+func steadyEdge(t testing.TB, server string, change ...func(*proxy.Route)) net.Conn {
 	b, err := backend.New(backend.Options{
 		Name: "b", KeepAlive: true,
 		Servers: []backend.ServerOptions{{Name: "s", URL: server, Weight: 1}},
@@ -102,11 +107,38 @@ func steadyEdge(t testing.TB, server string) net.Conn {
 		RequestIDHeader: "X-Request-ID",
 		Answers:         answers,
 	}
+	for _, c := range change {
+		c(s.Routes[0])
+	}
 	s.Prepare()
 	e := proxy.New(proxy.Options{Log: zap.NewNop()})
 	e.Swap(s)
 	return connect(t, e)
 }
+
+// watched is a route with all that counts requests and keeps clients together.
+func watched(r *proxy.Route) {
+	cookie := &proxy.AffinityCookie{
+		Name: "SRV", Attributes: "; Path=/", Indirect: true, Private: true, MaxIdle: time.Hour,
+	}
+	cookie.Bind(r.Backend.Servers()[0], "one")
+	r.Persistence = proxy.Persistence{
+		Cookie: cookie, On: proxy.Key{Kind: proxy.ByAddress},
+		Table: stick.New(stick.Options{Size: 1000, Expire: time.Hour}, nil),
+	}
+	r.Limits = []proxy.RateLimit{
+		{Limiter: limit.New(limit.Options{Requests: 1 << 30, Concurrent: 10, Size: 100}, nil), By: proxy.ByAddress},
+		{Limiter: limit.New(limit.Options{Concurrent: 10, Queue: time.Hour, Size: 100}, nil), By: proxy.ByRoute},
+	}
+	r.Hash = proxy.Key{Kind: proxy.ByPath}
+	r.Tally = tally.New()
+	r.Backend.Servers()[0].Observe(deaf{})
+}
+
+// deaf hears of every request and does nothing.
+type deaf struct{}
+
+func (deaf) Saw(backend.Event) {}
 
 func connect(t testing.TB, e *proxy.Engine) net.Conn {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -125,7 +157,7 @@ func connect(t testing.TB, e *proxy.Engine) net.Conn {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		e.ServeConn(served, &proxy.Listener{Name: "test"})
+		e.ServeConn(served, &proxy.Listener{Name: "test", Counts: proxy.NewListenerCounts()})
 	}()
 	t.Cleanup(func() {
 		client.Close()
@@ -134,9 +166,12 @@ func connect(t testing.TB, e *proxy.Engine) net.Conn {
 	return client
 }
 
-// exchanger sends one request and reads its answer, allocating nothing.
+// exchanger sends one request, of a client that has a persistence cookie, and reads
+// its answer, allocating nothing.
 func exchanger(t testing.TB, c net.Conn) func() {
-	request, b := []byte(steadyRequest), make([]byte, 4<<10)
+	now := strconv.FormatInt(time.Now().Unix(), 36)
+	request := []byte(strings.Replace(steadyRequest, "a=b", "a=b; SRV=one."+now+"."+now, 1))
+	b := make([]byte, 4<<10)
 	return func() {
 		if _, err := c.Write(request); err != nil {
 			t.Fatal(err)
@@ -156,20 +191,48 @@ func TestKeepAliveRequestAllocatesNothing(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector allocates")
 	}
-	exchange := exchanger(t, steadyEdge(t, answerer(t, steadyAnswer)))
-	for range 100 {
-		exchange() // fills the pools
+	for name, change := range steadyWays() {
+		exchange := exchanger(t, steadyEdge(t, answerer(t, steadyAnswer), change))
+		for range 100 {
+			exchange() // fills the pools
+		}
+		if n := testing.AllocsPerRun(2000, exchange); n >= 1 {
+			t.Errorf("%s: a keep-alive GET allocates %v times", name, n)
+		}
 	}
-	if n := testing.AllocsPerRun(2000, exchange); n >= 1 {
-		t.Errorf("a keep-alive GET allocates %v times", n)
+}
+
+// steadyWays are the plain route, one with everything, and ones whose clients have no
+// cookie yet, come by the table, or by a key of their own making.
+func steadyWays() map[string]func(*proxy.Route) {
+	return map[string]func(*proxy.Route){
+		"plain":   func(*proxy.Route) {},
+		"watched": watched,
+		"new": func(r *proxy.Route) {
+			watched(r)
+			r.Persistence.Cookie.Name = "NEW"
+		},
+		"table": func(r *proxy.Route) {
+			watched(r)
+			r.Persistence.Cookie = nil
+		},
+		"text": func(r *proxy.Route) {
+			watched(r)
+			r.Persistence.On = proxy.Key{Kind: proxy.ByField, Name: "user-agent"}
+			r.Persistence.Table = stick.New(stick.Options{Text: true, Size: 1000}, nil)
+		},
 	}
 }
 
 func BenchmarkKeepAliveRequest(b *testing.B) {
-	exchange := exchanger(b, steadyEdge(b, answerer(b, steadyAnswer)))
-	b.ReportAllocs()
-	for b.Loop() {
-		exchange()
+	for name, change := range steadyWays() {
+		b.Run(name, func(b *testing.B) {
+			exchange := exchanger(b, steadyEdge(b, answerer(b, steadyAnswer), change))
+			b.ReportAllocs()
+			for b.Loop() {
+				exchange()
+			}
+		})
 	}
 }
 
