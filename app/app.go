@@ -78,7 +78,9 @@ type App struct {
 	current *generation
 	admin   *adminBook
 	outages outages
-	reloads stats.Reload
+	// departed is what servers that are gone have counted.
+	departed departed
+	reloads  stats.Reload
 }
 
 // ErrStopped says that the instance is stopping and takes no reload.
@@ -89,7 +91,7 @@ var ErrStopped = errors.New("doorward is stopping")
 func New(o Options) (*App, error) {
 	a := &App{
 		listeners: map[string]*listener{}, control: &control{}, sides: map[string]*side{},
-		started: time.Now(), outages: outages{},
+		started: time.Now(), outages: outages{}, departed: departed{},
 	}
 	o.sampler, o.steward = stats.NewSampler(a, stats.SamplerOptions{}), a
 	g, err := build(o, nil)
@@ -169,6 +171,7 @@ func (a *App) openAll(g *generation) (o openings, err error) {
 
 // commit makes a generation the current one. It cannot fail.
 func (a *App) commit(g *generation, o openings) {
+	a.departed.swap(a.current.backends, g.backends)
 	a.current = g
 	a.live.Store(g)
 	g.turnLogs()

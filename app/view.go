@@ -71,6 +71,8 @@ func (a *App) viewBackend(c *config.Backend, g *generation, now time.Time) stats
 		Queued: b.Waiting(), QueuedMax: b.QueueMax(), QueueLimit: int64(c.QueueLimit),
 		Active: b.Active(), ActiveMax: b.ActiveMax(), Traffic: b.Tally().Sum(),
 	}
+	gone := a.departed[c.Name]
+	v.Traffic.Add(&gone)
 	if c.Cookie != nil {
 		v.Cookie = c.Cookie.Name
 	}

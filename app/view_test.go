@@ -104,3 +104,22 @@ servers = ["http://127.0.0.1:9"]
 		t.Errorf("backends %s, want z before b", got)
 	}
 }
+
+// What a backend has counted does not fall when one of its servers goes: to
+// Prometheus that would be a restart, and all the rest would have come at once.
+func TestABackendKeepsWhatItsFormerServersCounted(t *testing.T) {
+	a, b := server(t, "app"), server(t, "app")
+	both := strings.Replace(site(a, ""), `"`+a+`"`, `"`+a+`", "`+b+`"`, 1)
+	e := start(t, both)
+	counted := func() int64 { return e.View().Backends[0].Traffic.Requests }
+	for range 4 {
+		dial(t, e.plain()).get("app")
+	}
+	eventually(t, "all requests are counted", func() bool { return counted() == 4 })
+	for _, config := range []string{site(b, ""), site(b, ""), both} {
+		e.mustReload(config)
+		if got := counted(); got != 4 {
+			t.Errorf("after the reload %d requests, want 4", got)
+		}
+	}
+}
