@@ -96,6 +96,78 @@ func TestConcurrencyLimit(t *testing.T) {
 	}
 }
 
+// A tunnel is a request that has not ended.
+func TestConcurrencyLimitHoldsForTunnels(t *testing.T) {
+	_, set := limited(proxy.ByAddress, limit.Options{Concurrent: 1})
+	f := newFlow(t, flowOptions{
+		snapshot: func(s *proxy.Snapshot, r *proxy.Route) {
+			set(s, r)
+			r.Upgrades = []string{"echo"}
+		},
+		server: func(_ int64, c net.Conn, r *http.Request) bool {
+			if r.Header.Get("Upgrade") == "" {
+				_, err := io.WriteString(c, emptyAnswer)
+				return err == nil
+			}
+			_, _ = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"+
+				"Upgrade: echo\r\n\r\n")
+			_, _ = io.Copy(c, c)
+			return false
+		},
+	})
+	c, br := f.dial()
+	_, _ = io.WriteString(c, "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+	if r, err := http.ReadResponse(br, nil); err != nil || r.StatusCode != http.StatusSwitchingProtocols {
+		t.Fatalf("%v, %v", r, err)
+	}
+	if got := f.ask(getWith("")); !strings.HasPrefix(got, "HTTP/1.1 429") {
+		t.Errorf("beside a tunnel: %.40q", got)
+	}
+	f.record()
+	_ = c.Close()
+	f.record()
+	if got := f.ask(getWith("")); !strings.HasPrefix(got, "HTTP/1.1 200") {
+		t.Errorf("after it: %.40q", got)
+	}
+	f.record()
+}
+
+// A panic gives a place back, and not twice: that would be somebody else's.
+func TestConcurrencyLimitAfterPanics(t *testing.T) {
+	_, set := limited(proxy.ByAddress, limit.Options{Concurrent: 2})
+	arrived, answer := make(chan bool), make(chan bool)
+	f := newFlow(t, flowOptions{snapshot: set, server: func(_ int64, c net.Conn, r *http.Request) bool {
+		if r.URL.Path == "/slow" {
+			arrived <- true
+			<-answer
+		}
+		_, err := io.WriteString(c, emptyAnswer)
+		return err == nil
+	}})
+	slow := func() {
+		c, _ := f.dial()
+		_, _ = io.WriteString(c, "GET /slow HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+		<-arrived
+	}
+	slow()
+	f.engine.SetAccessLog(panicking{})
+	for range 3 {
+		f.ask(getWith(""))
+	}
+	f.engine.SetAccessLog(f)
+	if n := f.engine.Counters().Panics.Load(); n != 3 {
+		t.Errorf("%d panics", n)
+	}
+	slow()
+	if got := f.ask(getWith("")); !strings.HasPrefix(got, "HTTP/1.1 429") {
+		t.Errorf("the third at a time: %.40q", got)
+	}
+	close(answer)
+	for range 3 {
+		f.record()
+	}
+}
+
 func TestLimitWithQueue(t *testing.T) {
 	_, set := limited(proxy.ByAddress, limit.Options{Concurrent: 1, Queue: flowPatience})
 	arrived, answer := make(chan bool, 2), make(chan bool)
