@@ -210,6 +210,11 @@ func TestStateSurvivesReloads(t *testing.T) {
 	if again.Up() || again == next.Server("s3") {
 		t.Error("a server that is down came up with another setting")
 	}
+	// Checks that end with the reload tell the one they know.
+	next.Server("s3").SetUp(true, false)
+	if !again.Up() {
+		t.Error("a server that is not checked any more stays down")
+	}
 	// A generation that is going away obeys too.
 	b.Server("s2").SetAdmin(backend.Ready)
 	if next.Server("s2").Admin() != backend.Ready {

@@ -35,7 +35,9 @@ type Server struct {
 	// queue guards.
 	queued, queuedMost atomic.Int64
 	line               line
-	down               atomic.Bool
+	// down is one for all generations of a server with this name and URL, since its
+	// check may still speak of the one before.
+	down *atomic.Bool
 	// share is the percentage of slow start, which began at since; changing guards
 	// since, and the two that follow from it.
 	share    atomic.Int64
@@ -124,6 +126,7 @@ func (b *Backend) newServer(o ServerOptions, material *tlsMaterial) (*Server, er
 		keepAlive: b.options.KeepAlive,
 		group:     b.group,
 		resolver:  b.options.Resolver,
+		down:      new(atomic.Bool),
 		resolved:  make(chan struct{}),
 		soon:      make(chan struct{}, 1),
 		warming:   make(chan struct{}, 1),
@@ -155,7 +158,9 @@ func (s *Server) takeOver(old *Server, live *settings) {
 		s.named = newNamed(live.weight)
 	} else {
 		s.named = old.named
-		s.down.Store(old.down.Load() && old.identity.url == s.identity.url)
+		if old.identity.url == s.identity.url {
+			s.down = old.down
+		}
 	}
 	s.apply(live)
 }
