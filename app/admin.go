@@ -181,7 +181,11 @@ func (a *App) administer(backendName, server, by string,
 		s.SetWeight(s.ConfiguredWeight())
 	}
 	r.apply(s)
-	a.monitor.Maintain(backendName, server, s.Admin() == backend.Maint)
+	maintained := s.Admin() == backend.Maint
+	a.monitor.Maintain(backendName, server, maintained)
+	if maintained && a.current.closesOnDown(backendName) {
+		a.engine.CloseTunnels(s)
+	}
 	a.current.log.Info("server administered", zap.String("backend", backendName),
 		zap.String("server", server), zap.String("state", r.State), zap.Int("weight", s.Weight()),
 		zap.String("by", by))

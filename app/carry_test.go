@@ -65,38 +65,65 @@ func TestReloadKeepsConnectionsThatAreSignedIn(t *testing.T) {
 	}
 }
 
-// A tunnel goes on over reloads, and ends when its route is gone.
-func TestReloadKeepsTunnelsWhoseRouteStays(t *testing.T) {
-	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Upgrade") == "" {
-			fmt.Fprint(w, "app")
-			return
-		}
-		conn, rw, err := http.NewResponseController(w).Hijack()
-		if err != nil {
-			return
-		}
-		defer conn.Close()
-		// The key of RFC 6455, section 1.3.
-		fmt.Fprint(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"+
-			"Upgrade: websocket\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n")
-		lines := bufio.NewScanner(rw)
-		for lines.Scan() {
-			fmt.Fprintln(conn, "echo", lines.Text())
-		}
-	})
-	e := start(t, site(url, ""))
-	c := dial(t, e.plain())
+// echo repeats lines that come through a tunnel.
+func echo(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get("Upgrade") == "" {
+		fmt.Fprint(w, "app")
+		return
+	}
+	conn, rw, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	// The key of RFC 6455, section 1.3.
+	fmt.Fprint(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"+
+		"Upgrade: websocket\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n")
+	lines := bufio.NewScanner(rw)
+	for lines.Scan() {
+		fmt.Fprintln(conn, "echo", lines.Text())
+	}
+}
+
+// tunnel opens one to a server that echoes, and returns how to say a line.
+func (e *edge) tunnel() func(word string) (string, error) {
+	e.t.Helper()
+	c := dial(e.t, e.plain())
 	fmt.Fprint(c.conn, "GET / HTTP/1.1\r\nHost: app.test\r\nConnection: Upgrade\r\n"+
 		"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"+
 		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
 	if r, err := http.ReadResponse(c.in, nil); err != nil || r.StatusCode != 101 {
-		t.Fatalf("no tunnel: %v, %v", r, err)
+		e.t.Fatalf("no tunnel: %v, %v", r, err)
 	}
-	say := func(word string) (string, error) {
+	return func(word string) (string, error) {
 		fmt.Fprintln(c.conn, word)
 		return c.in.ReadString('\n')
 	}
+}
+
+// Maintenance ends the tunnels of a server where a failure would, as HAProxy has it.
+func TestMaintenanceEndsTunnels(t *testing.T) {
+	for keys, ends := range map[string]bool{"": false, "on_down = \"close\"\n": true} {
+		url := serve(t, echo)
+		e := start(t, site(url, keys))
+		say, name := e.tunnel(), strings.TrimPrefix(url, "http://")
+		for _, state := range []string{"drain", "maint"} {
+			if err := e.SetAdmin("app", name, state, "test"); err != nil {
+				t.Fatal(err)
+			}
+			got, err := say(state)
+			if ended := err != nil; ended != (ends && state == "maint") {
+				t.Errorf("%s%s: %q, %v", keys, state, got, err)
+			}
+		}
+	}
+}
+
+// A tunnel goes on over reloads, and ends when its route is gone.
+func TestReloadKeepsTunnelsWhoseRouteStays(t *testing.T) {
+	url := serve(t, echo)
+	e := start(t, site(url, ""))
+	say := e.tunnel()
 	e.mustReload(site(url, "[timeouts]\nclient = \"7s\"\n"))
 	if got, err := say("one"); err != nil || got != "echo one\n" {
 		t.Errorf("after a reload: %q, %v", got, err)

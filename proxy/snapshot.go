@@ -120,7 +120,7 @@ type Route struct {
 	Hash Key
 	// Limits are those that a request must pass before a server gets it.
 	Limits []RateLimit
-	// CloseOnDown ends the tunnels to a server that goes down.
+	// CloseOnDown ends the tunnels to a server that goes down or into maintenance.
 	CloseOnDown bool
 	// Tally counts the route's requests; nil is nobody.
 	Tally *tally.Tally

@@ -204,7 +204,7 @@ func (x *exchange) runTunnel(sent int64) {
 	x.c.tunnel.Store(t)
 	defer x.c.tunnel.Store(nil)
 	if s := x.e.snapshot.Load(); !s.hasRoute(t.route, t.backend) ||
-		x.route.CloseOnDown && !t.to.Up() { // looked at behind the line above, as by those who cut
+		x.route.CloseOnDown && !t.to.KeepsClients() { // looked at behind the line above, as by those who cut
 		return
 	}
 	limit := x.route.TunnelTimeout
