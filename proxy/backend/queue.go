@@ -64,20 +64,20 @@ func (q *queue) wanted(s *Server) bool { return s.queued.Load() > 0 || q.general
 // claim is the slow way to a place.
 func (q *queue) claim(b *Backend, wish Wish) (*Server, error) {
 	q.mu.Lock()
-	if q.waiting.Load() >= int64(b.options.QueueLimit) {
+	full := q.waiting.Add(1) > int64(b.options.QueueLimit)
+	s, taken, err := q.look(b, &wish)
+	switch {
+	case err == nil && !taken && !full:
+		w := q.push(waiter{backend: b, wish: wish, bound: s})
 		q.mu.Unlock()
-		return nil, ErrQueueFull
+		return q.wait(w)
+	case err == nil && !taken:
+		q.uncount(s)
+		s, err = nil, ErrQueueFull
 	}
-	q.waiting.Add(1)
-	bound, taken, err := q.look(b, &wish)
-	if taken || err != nil {
-		q.waiting.Add(-1)
-		q.mu.Unlock()
-		return bound, err
-	}
-	w := q.push(waiter{backend: b, wish: wish, bound: bound})
+	q.waiting.Add(-1)
 	q.mu.Unlock()
-	return q.wait(w)
+	return s, err
 }
 
 // look counts the request in one of the lines and then looks for a place once
@@ -239,8 +239,13 @@ func (q *queue) push(want waiter) *waiter {
 func (q *queue) remove(w *waiter) {
 	q.lineOf(w).remove(w)
 	q.waiting.Add(-1)
-	if w.bound != nil {
-		w.bound.queued.Add(-1)
+	q.uncount(w.bound)
+}
+
+// uncount takes one back who was counted in the line of s, or in the general one.
+func (q *queue) uncount(s *Server) {
+	if s != nil {
+		s.queued.Add(-1)
 	} else {
 		q.general.Add(-1)
 	}

@@ -207,3 +207,29 @@ func TestSlackOfLimitsReachesThoseWhoWait(t *testing.T) {
 		}
 	})
 }
+
+// Who waits for other servers keeps nobody from a place that is there.
+func TestFullQueueIsNoWayRoundFreePlaces(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, one, two := pair(t, func(o *backend.Options) { o.QueueLimit = 1 })
+		w := wait(b, backend.Wish{Avoid: one})
+		one.Release()
+		if s, err := b.Claim(backend.Wish{}); s != one {
+			t.Errorf("claimed %v, %v while s1 has a place", s, err)
+		}
+		for _, w := range []backend.Wish{{}, {Prefer: two}, {Prefer: one, Only: true}} {
+			if s, err := b.Claim(w); s != nil || !errors.Is(err, backend.ErrQueueFull) {
+				t.Errorf("%+v: claimed %v, %v of a queue that is full", w, s, err)
+			}
+		}
+		if one.Queued() != 0 || two.Queued() != 0 || b.Waiting() != 1 {
+			t.Errorf("%d and %d wait for one server, %d in all; want 0, 0, 1",
+				one.Queued(), two.Queued(), b.Waiting())
+		}
+		two.Release()
+		synctest.Wait()
+		if w.server != two {
+			t.Errorf("the one who waited got %v, %v", w.server, w.err)
+		}
+	})
+}
