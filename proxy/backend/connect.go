@@ -143,16 +143,17 @@ func (s *Server) whereabouts(ctx context.Context) (*addresses, error) {
 }
 
 // dial tries the addresses in turn, beginning with the one that worked last, and
-// returns the index of the one that did. The time that is left until the context's
-// deadline is divided evenly among those left. KeepAlive is net.Dialer's.
+// returns the index of the one that did, or of the last one tried. The time that is
+// left until the context's deadline is divided evenly among those left. KeepAlive is
+// net.Dialer's.
 func (a *addresses) dial(
 	ctx context.Context, keepAlive time.Duration,
-) (net.Conn, int, error) {
+) (_ net.Conn, at int, _ error) {
 	limit, _ := ctx.Deadline()
 	first := int(a.good.Load())
 	var errs []error
 	for i := range a.list {
-		at := (first + i) % len(a.list)
+		at = (first + i) % len(a.list)
 		now := time.Now()
 		share := max(limit.Sub(now)/time.Duration(len(a.list)-i), minShare)
 		until := now.Add(share)
@@ -173,7 +174,7 @@ func (a *addresses) dial(
 			break
 		}
 	}
-	return nil, 0, errors.Join(errs...)
+	return nil, at, errors.Join(errs...)
 }
 
 func dialTCP(ctx context.Context, d *net.Dialer, to netip.AddrPort) (net.Conn, error) {

@@ -163,6 +163,19 @@ func TestDialFails(t *testing.T) {
 	}
 }
 
+func TestDialTellsWhereItWasLast(t *testing.T) {
+	n := &names{}
+	n.say(nil, "127.0.0.1", "::1")
+	l := listen(t, "tcp", "127.0.0.1:0")
+	_ = l.Close()
+	port := l.Addr().(*net.TCPAddr).Port
+	s := started(t, named(n, port)).Servers()[0]
+	_, times, err := s.Dial(t.Context(), backend.DialTo{})
+	if want := fmt.Sprintf("[::1]:%d", port); times.Address != want {
+		t.Errorf("%s was dialled last, want %s: %v", times.Address, want, err)
+	}
+}
+
 // A check goes no further than requests do: a name may not lead to where clouds
 // keep credentials.
 func TestSecurityCheckAddress(t *testing.T) {
