@@ -1,6 +1,7 @@
 package backend_test
 
 import (
+	"math"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -76,6 +77,29 @@ func TestOnlyTheKeysOfOneServerMove(t *testing.T) {
 				t.Error("not all keys came back with the server")
 			}
 		})
+	}
+}
+
+// A hundred servers of one weight: their shares are off by six percent of a share,
+// as a circle with 256 points of each makes them, and none by more than a fourth.
+func TestSharesOfManyServers(t *testing.T) {
+	const many = 100
+	b := balancing(t, "source", slices.Repeat([]int{3}, many)...)
+	counts := map[string]float64{}
+	for i := range uint64(10 * keys) {
+		s := claimedBy(t, b, i)
+		counts[s.Name()]++
+		s.Release()
+	}
+	sum := 0.0
+	for name, n := range counts {
+		off := n*many/(10*keys) - 1
+		if sum += off * off; math.Abs(off) > 0.25 {
+			t.Errorf("the share of %s is off by %.2f", name, off)
+		}
+	}
+	if off := math.Sqrt(sum / many); len(counts) != many || off > 0.08 {
+		t.Errorf("%d servers, whose shares are off by %.3f", len(counts), off)
 	}
 }
 
