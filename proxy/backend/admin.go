@@ -52,6 +52,8 @@ type named struct {
 	// weight is in force, configured is what it was before somebody changed it.
 	weight, configured atomic.Int64
 	tally              *tally.Tally
+	// What servers counted that had the name before.
+	claims, connections, reused, failures atomic.Int64
 }
 
 func newNamed(weight int) *named {
@@ -66,6 +68,14 @@ func (n *named) configure(weight int) {
 	if n.configured.Swap(int64(weight)) != int64(weight) {
 		n.weight.Store(int64(weight))
 	}
+}
+
+// inherit adds what a server counted that is not in use any more.
+func (n *named) inherit(c Counters) {
+	n.claims.Add(c.Claims)
+	n.connections.Add(c.Connections)
+	n.reused.Add(c.Reused)
+	n.failures.Add(c.Failures)
 }
 
 // Admin is what people have decided about the server.

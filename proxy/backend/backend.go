@@ -156,8 +156,12 @@ func (b *Backend) Start() {
 // requests that still hold this backend, work to their end. Next may be nil.
 func (b *Backend) Retire(next *Backend) {
 	for _, s := range b.servers {
-		if next == nil || !next.has(s) {
-			s.retire()
+		if next != nil && next.has(s) {
+			continue
+		}
+		s.retire()
+		if next != nil && next.byName[s.name] != nil {
+			s.named.inherit(s.own())
 		}
 	}
 }

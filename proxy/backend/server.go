@@ -103,7 +103,7 @@ func (b *Backend) settings(o *ServerOptions) settings {
 	}
 }
 
-// Counters are what a server has seen since it was first configured.
+// Counters are what a server has seen since its name was first configured.
 type Counters struct {
 	// Claims is how many places were taken.
 	Claims int64
@@ -204,6 +204,16 @@ func (s *Server) QueuedMax() int64 { return s.queuedMost.Load() }
 
 // Counters reads the counters, each by itself: their sum need not fit.
 func (s *Server) Counters() Counters {
+	c, n := s.own(), s.named
+	c.Claims += n.claims.Load()
+	c.Connections += n.connections.Load()
+	c.Reused += n.reused.Load()
+	c.Failures += n.failures.Load()
+	return c
+}
+
+// own are the counters without those of others that had the name before.
+func (s *Server) own() Counters {
 	c := s.pool.counters()
 	c.Claims = s.places.claims()
 	c.Failures = s.failures.Load()

@@ -48,3 +48,38 @@ func TestTalliesGoByName(t *testing.T) {
 		t.Error("counters of a name were lost or mixed up")
 	}
 }
+
+// What programs read goes by the server's name, wherever that leads, and never back
+// while the name is there.
+func TestCountersGoByName(t *testing.T) {
+	p := plain(t)
+	o := at(p.url())
+	b := started(t, o)
+	use := func() {
+		t.Helper()
+		s := claimed(t, b, nil)
+		s.Keep(connect(t, s, false))
+		s.Keep(connect(t, s, false))
+		s.Release()
+	}
+	for i := range int64(3) {
+		use()
+		want := backend.Counters{
+			Claims: i + 1, Connections: i + 1, Reused: i + 1, Idle: 1,
+		}
+		if got := b.Server("s1").Counters(); got != want {
+			t.Errorf("%+v after %d uses, want %+v", got, i+1, want)
+		}
+		o.Servers[0].URL = plain(t).url()
+		dropped, err := backend.New(o, b) // a reload that comes to nothing
+		if err != nil {
+			t.Fatal(err)
+		}
+		dropped.Retire(b)
+		b = reloaded(t, b, o)
+	}
+	o.Servers[0].Name = "other"
+	if b = reloaded(t, b, o); b.Server("other").Counters() != (backend.Counters{}) {
+		t.Errorf("%+v under a new name", b.Server("other").Counters())
+	}
+}
