@@ -45,15 +45,19 @@ func newRing(b *Backend, members []member, old balancer) *ring {
 	return r
 }
 
-// weightClass is the power of two that no configured weight exceeds. Weights that
-// are changed later, and servers that are down, do not move it: it would move the
-// points of all.
+// weightClass is the power of two that no configured weight exceeds. Servers that
+// are down do not move it, nor weights that are changed later, but for one that
+// would have more points than there can be: it moves keys of all.
 func (b *Backend) weightClass() int64 {
-	most := 1
-	for i := range b.wanted {
-		most = max(most, b.wanted[i].weight)
+	most, live := 1, 0
+	for i, s := range b.servers {
+		most, live = max(most, b.wanted[i].weight), max(live, s.Weight())
 	}
-	return 1 << bits.Len(uint(most-1))
+	class := int64(1) << bits.Len(uint(most-1))
+	for int64(live)*pointsEach > class*maxPoints {
+		class *= 2
+	}
+	return class
 }
 
 // pointsOf is how many points a weight stands for, in percents as a member's.

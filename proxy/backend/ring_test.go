@@ -103,6 +103,26 @@ func TestSharesOfManyServers(t *testing.T) {
 	}
 }
 
+// A weight far above those in the file is worth what it says.
+func TestSharesOfALargeWeight(t *testing.T) {
+	b := balancing(t, "source", 1, 1, 1)
+	before := owners(t, b)
+	b.Server("s2").SetWeight(256)
+	n := 0
+	for _, owner := range owners(t, b) {
+		if owner == "s2" {
+			n++
+		}
+	}
+	if share := float64(n) / keys; share < 0.985 || n == keys {
+		t.Errorf("a weight of 256 beside 1 and 1 has %.3f of the keys, want 0.992", share)
+	}
+	b.Server("s2").SetWeight(1)
+	if !slices.Equal(owners(t, b), before) {
+		t.Error("not all keys came back with the weight")
+	}
+}
+
 func TestKeysStayOverReloads(t *testing.T) {
 	o := weighted(1, 1, 1, 1, 1)
 	o.Balance, _ = backend.ParseBalance("uri")
