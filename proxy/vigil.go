@@ -18,11 +18,12 @@ type vigil struct {
 
 // watchClient begins a vigil and returns what is closed when the client has left, or
 // a drain has no more time. A client that ends its half of the connection has left,
-// unless it sent more before than this request; one that is still sending the body
-// is not looked at.
+// unless it sent more before than this request. Not looked at is one that is still
+// sending the body, or wants another protocol, which may have its own use for halves.
 func (x *exchange) watchClient() <-chan struct{} {
 	socket := x.c.io
-	if x.up.waiting || x.in.len() > x.up.consumed() || !socket.SeesLeaving() {
+	if x.up.waiting || x.in.len() > x.up.consumed() || x.req.Upgrade != nil ||
+		!socket.SeesLeaving() {
 		return x.e.cutting
 	}
 	v := &vigil{gone: make(chan struct{}), done: make(chan struct{})}

@@ -28,7 +28,9 @@ func TestWaitLeft(t *testing.T) {
 			var over atomic.Bool
 			left := make(chan bool, 1)
 			go func() { left <- conn.WaitLeft(&over) }()
-			send(t, peer, "hello") // is no leaving
+			if c.over {
+				send(t, peer, "hello") // is no leaving
+			}
 			select {
 			case <-left:
 				t.Fatal("a peer that is there has left")
@@ -62,20 +64,40 @@ func TestWaitLeft(t *testing.T) {
 	}
 }
 
-// What arrived before the wait does not hide the end behind it, on TLS neither.
-func TestWaitLeftSeesTheEndBehindBytes(t *testing.T) {
-	for _, kind := range []string{"tcp", "unix", "tls"} {
-		conn, peer := ways()[kind](t)
-		send(t, peer, "hello")
-		_ = peer.Close()
-		if left := conn.WaitLeft(new(atomic.Bool)); !left {
-			t.Errorf("%s: it is there", kind)
-		}
-		conn.ReadIdle = long
-		b := make([]byte, 16)
-		if n, err := conn.Read(b); string(b[:n]) != "hello" {
-			t.Errorf("%s: then it reads %q, %v", kind, b[:n], err)
-		}
+// What arrived before the end of a half may want an answer. The goodbye of TLS does
+// not.
+func TestWaitLeftAndWhatCameBefore(t *testing.T) {
+	for name, c := range map[string]struct {
+		kind, sent string
+		left       bool
+	}{
+		"nothing":           {"tcp", "", true},
+		"nothing, unix":     {"unix", "", true},
+		"bytes":             {"tcp", "hello", false},
+		"goodbye":           {"tls", "", true},
+		"bytes and goodbye": {"tls", "hello", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn, peer := ways()[c.kind](t)
+			if c.sent != "" {
+				send(t, peer, c.sent)
+			}
+			_ = peer.Close()
+			var over atomic.Bool
+			left := make(chan bool, 1)
+			go func() { left <- conn.WaitLeft(&over) }()
+			if !c.left {
+				time.AfterFunc(20*time.Millisecond, func() { conn.WakeWaiting(&over) })
+			}
+			if got := <-left; got != c.left {
+				t.Fatalf("left: %v", got)
+			}
+			conn.ReadIdle = long
+			b := make([]byte, 16)
+			if n, err := conn.Read(b); string(b[:n]) != c.sent {
+				t.Errorf("then it reads %q, %v", b[:n], err)
+			}
+		})
 	}
 	if conn, _ := overPipe(t); conn.SeesLeaving() {
 		t.Error("a pipe can be looked at")
