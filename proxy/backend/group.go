@@ -54,14 +54,12 @@ func (q *queue) settle(servers []*Server) {
 // unbind sends those who wait for s, and may do so no longer, to the general line,
 // where each keeps its turn.
 func (q *queue) unbind(s *Server) {
-	behind := q.line.tail
 	for w := s.line.tail; w != nil; {
 		before := w.prev
 		if !w.faithful() {
 			s.line.remove(w)
 			w.bound = nil
-			behind = q.line.before(w, behind)
-			q.line.insert(w, behind)
+			q.line.join(w)
 			q.general.Add(1)
 			s.queued.Add(-1)
 		}
@@ -107,7 +105,7 @@ func (q *queue) reconsider() {
 func (q *queue) bind(w *waiter, s *Server) {
 	q.line.remove(w)
 	w.bound = s
-	s.line.insert(w, s.line.before(w, s.line.tail))
+	s.line.join(w)
 	raise(&s.queuedMost, s.queued.Add(1))
 	q.general.Add(-1)
 }

@@ -3,6 +3,9 @@ package backend
 // line is a list of waiters, the one who came first at its head.
 type line struct {
 	head, tail *waiter
+	// near is who was inserted by turn last, nil for nobody: those who come from
+	// another line come one after the other, so that the next place is close by.
+	near *waiter
 }
 
 // insert puts w behind another, nil is at the head.
@@ -22,6 +25,9 @@ func (l *line) insert(w, behind *waiter) {
 }
 
 func (l *line) remove(w *waiter) {
+	if l.near == w {
+		l.near = w.prev
+	}
 	if w.prev == nil {
 		l.head = w.next
 	} else {
@@ -35,10 +41,26 @@ func (l *line) remove(w *waiter) {
 	w.prev, w.next = nil, nil
 }
 
-// before is the last one in line up to w who came before it: the place for w.
-func (l *line) before(w, from *waiter) *waiter {
-	for from != nil && from.number > w.number {
-		from = from.prev
+// join puts w where its turn is.
+func (l *line) join(w *waiter) {
+	behind := l.near
+	if behind == nil {
+		behind = l.tail
 	}
-	return from
+	for behind != nil && behind.number > w.number {
+		behind = behind.prev
+	}
+	for next := l.after(behind); next != nil && next.number < w.number; next = next.next {
+		behind = next
+	}
+	l.insert(w, behind)
+	l.near = w
+}
+
+// after is the one behind w, the head for nobody.
+func (l *line) after(w *waiter) *waiter {
+	if w == nil {
+		return l.head
+	}
+	return w.next
 }
