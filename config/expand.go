@@ -52,12 +52,12 @@ func (x *expander) text(p place) {
 			x.errorf(p, "write $${ for a literal one", "${ has no closing brace")
 			return
 		}
+		p.node.expanded = true
 		value, err := x.lookup(name)
 		if err != nil {
 			x.errorf(p, "", "%v", err)
 			return
 		}
-		p.node.expanded = true
 		out.WriteString(value)
 		rest = tail
 	}
