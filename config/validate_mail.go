@@ -2,6 +2,7 @@ package config
 
 import (
 	"net/mail"
+	"net/netip"
 	"net/url"
 	"regexp"
 	"strings"
@@ -32,9 +33,11 @@ func (v *validator) mail() {
 		v.errorf(password, "", "needs a username")
 	case hasControl(m.Username) || hasControl(m.Password.Reveal()):
 		v.errorf(user, "", "username or password has a control character")
-	case m.Security == "none" && hasPassword && !isLoopback(m.Host):
-		v.errorf(p.key("security"), "", "the password would be sent for everybody to read")
-	case m.Security == "none":
+	case m.Security != "none" || isThisMachine(m.Host):
+	case hasPassword:
+		v.errorf(p.key("security"), `write "starttls" or "tls"`,
+			"everybody on the way to %s could read the password", p.key("host").shown())
+	default:
 		v.warnf(p.key("security"), "everybody on the way can read and change the mail")
 	}
 	if at := p.key("from"); !at.given {
@@ -42,6 +45,13 @@ func (v *validator) mail() {
 	} else if !isMailbox(m.From) {
 		v.errorf(at, `write "doorward@example.com"`, "%s is not an address for mail", at.shown())
 	}
+}
+
+// isThisMachine reports whether a mail server cannot be elsewhere, whatever names
+// stand for here: package mail sends no password without TLS to any other.
+func isThisMachine(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && addr.IsLoopback()
 }
 
 // mailPort fills in the port that belongs to the kind of security.
@@ -59,6 +69,9 @@ func (v *validator) mailPort(m *Mail, p place) {
 	}
 }
 
+// maxRecipients is what every mail server takes (RFC 5321 section 4.5.3.1.8).
+const maxRecipients = 100
+
 // alerts checks who is told about changes.
 func (v *validator) alerts() {
 	a := &v.cfg.Alerts
@@ -72,6 +85,10 @@ func (v *validator) alerts() {
 		}
 	}
 	v.duplicates(a.Mail, p.key("mail"))
+	if len(a.Mail) > maxRecipients {
+		v.errorf(p.key("mail").item(maxRecipients), "name a mailing list",
+			"mail servers take a mail for up to %d addresses", maxRecipients)
+	}
 	v.webhook(a.Webhook.Reveal(), p.key("webhook"))
 	if at := p.key("delay"); a.Delay > Delay(time.Hour) {
 		v.errorf(at, "", "%s is longer than 1h", at.shown())
@@ -96,6 +113,9 @@ func (v *validator) webhook(text string, p place) {
 	}
 }
 
+// maxMailbox is the longest address (RFC 5321 section 4.5.3.1.3).
+const maxMailbox = 254
+
 // mailbox is an address without quotes and comments: what nobody has, but what
 // has carried commands into mail servers.
 var mailbox = regexp.MustCompile(
@@ -105,6 +125,11 @@ var mailbox = regexp.MustCompile(
 // before it in the form "Name <name@example.com>" or without.
 func isMailbox(text string) bool {
 	parsed, err := mail.ParseAddress(text)
-	return err == nil && !strings.ContainsFunc(text, notPrintable) &&
-		!strings.ContainsFunc(parsed.Name, notPrintable) && mailbox.MatchString(parsed.Address)
+	if err != nil || strings.ContainsFunc(text, notPrintable) ||
+		strings.ContainsFunc(parsed.Name, notPrintable) {
+		return false
+	}
+	// RFC 5322 knows groups and comments too, which nobody means.
+	alone := text == parsed.Address || strings.HasSuffix(text, "<"+parsed.Address+">")
+	return alone && len(parsed.Address) <= maxMailbox && mailbox.MatchString(parsed.Address)
 }
