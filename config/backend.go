@@ -16,15 +16,15 @@ type Backend struct {
 	// A server that comes back gets its share little by little over this time.
 	SlowStart Delay `toml:"slow_start" default:"0s"`
 	// What becomes of tunnels (WebSockets) to a server that goes down.
-	OnDown string `toml:"on_down" default:"keep" enum:"keep,close"`
+	OnDown string `toml:"on_down" haproxy:"on-marked-down" default:"keep" enum:"keep,close"`
 	// When no other server is left, all backup servers are used, not the first alone.
-	UseAllBackups bool `toml:"use_all_backups" default:"false"`
+	UseAllBackups bool `toml:"use_all_backups" haproxy:"allbackups" default:"false"`
 	// The page, with 503, while all servers are in maintenance.
 	MaintenancePage string `toml:"maintenance_page" is:"path" shows:"a short page of Doorward's own"`
 	// How servers are watched. Without this table they are not.
-	Check *Check `toml:"check"`
+	Check *Check `toml:"check" haproxy:"httpchk"`
 	// Clients come back to the server they had, by a table that Doorward keeps.
-	Stick *Stick `toml:"stick"`
+	Stick *Stick `toml:"stick" haproxy:"stick-table"`
 	// Clients come back to the server they had, by a cookie. It is asked first.
 	Cookie *Cookie `toml:"cookie"`
 	// Timeouts of this backend. What is not given is as in [timeouts].
@@ -91,18 +91,18 @@ type Server struct {
 	// Its share of the requests. 0: none.
 	Weight int `toml:"weight" default:"1" min:"0" max:"256"`
 	// Requests at a time; more wait in the queue. 0: no limit.
-	MaxConnections Count `toml:"max_connections" default:"0"`
+	MaxConnections Count `toml:"max_connections" haproxy:"maxconn" default:"0"`
 	// It gets requests only when all others are down.
 	Backup bool `toml:"backup" default:"false"`
 	// The value of the backend's cookie for it.
 	Cookie string `toml:"cookie" shows:"an opaque one"`
 	// Requests that may wait for this very server, because they belong to it (stick
 	// table, cookie, hash); more go to another one. 0: no limit.
-	QueueLimit Count `toml:"queue_limit" default:"0"`
+	QueueLimit Count `toml:"queue_limit" haproxy:"maxqueue" default:"0"`
 	// It is checked, if the backend has a [check].
 	Check bool `toml:"check" default:"true"`
 	// "host:port" to check in place of the server.
-	CheckAddress string `toml:"check_address" shows:"the server's"`
+	CheckAddress string `toml:"check_address" haproxy:"addr" shows:"the server's"`
 
 	// Network and Address are what to dial, read from URL: "tcp" and "host:port"
 	// (default ports 80 and 443), or "unix" and an absolute path.

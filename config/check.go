@@ -31,11 +31,11 @@ type Check struct {
 	// TLS as requests have it (https:// servers), or never.
 	TLS string `toml:"tls" default:"server" enum:"server,off"`
 	// Time between two checks of a server.
-	Interval Duration `toml:"interval" default:"2s"`
+	Interval Duration `toml:"interval" haproxy:"inter" default:"2s"`
 	// Time between two checks while a server is between up and down.
-	FastInterval Duration `toml:"fast_interval" shows:"interval"`
+	FastInterval Duration `toml:"fast_interval" haproxy:"fastinter" shows:"interval"`
 	// Time between two checks of a server that is down.
-	DownInterval Duration `toml:"down_interval" shows:"interval"`
+	DownInterval Duration `toml:"down_interval" haproxy:"downinter" shows:"interval"`
 	// How long a check may take: after the connection was made, if this is given;
 	// as a whole, if not.
 	Timeout Duration `toml:"timeout" shows:"interval, for the whole check"`
@@ -46,9 +46,9 @@ type Check struct {
 	// How a server begins: up, until one check fails (none, up) or fall of them do
 	// (fully-up); or down, until one check passes (down) or rise of them do
 	// (fully-down).
-	Initial string `toml:"initial" default:"none" enum:"none,up,down,fully-up,fully-down"`
+	Initial string `toml:"initial" haproxy:"init-state" default:"none" enum:"none,up,down,fully-up,fully-down"`
 	// Percent by which intervals vary, so that checks do not fall together.
-	Jitter int `toml:"jitter" default:"5" min:"0" max:"50"`
+	Jitter int `toml:"jitter" haproxy:"spread-checks" default:"5" min:"0" max:"50"`
 	// What is logged: every change of a check's result, or up and down alone.
 	Log string `toml:"log" default:"changes" enum:"changes,transitions"`
 	// Requests count as checks too: whether they reach the server (layer4), or what

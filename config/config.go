@@ -18,6 +18,7 @@
 //	enum      the words a value may be, separated by commas
 //	min, max  the range of a number
 //	is        "path": a file, made absolute; starts at the main file's folder
+//	haproxy   what HAProxy calls the key: a hint for who writes that
 //	shows     the default as the manual words it, where there is no plain value
 //	later     keys of the contract that this version does not have, on field _
 package config

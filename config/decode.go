@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"encoding"
 	"errors"
 	"reflect"
@@ -94,7 +95,7 @@ func (d *decoder) unknown(t reflect.Type, name string, at place) {
 		d.errorf(at, "", "is not available in this version of Doorward")
 		return
 	}
-	hint := didYouMean(name, keys(t))
+	hint := didYouMean(cmp.Or(keyFor(t, name), name), keys(t))
 	if hint == "" && slices.Contains(keys(reflect.TypeFor[Config]()), name) {
 		hint = "it stands at the top level, before all tables"
 	}
@@ -176,9 +177,6 @@ func (d *decoder) text(target encoding.TextUnmarshaler, p place) bool {
 		return false
 	}
 	err := target.UnmarshalText([]byte(p.node.text))
-	if _, secret := target.(*Secret); secret {
-		d.literal(p)
-	}
 	if err == nil {
 		return true
 	}
@@ -244,14 +242,16 @@ func (d *decoder) want(p place, k kind) bool {
 	}
 	hint := ""
 	switch {
-	case k == listKind && got == stringKind:
+	case k == listKind && (got == stringKind || got == integerKind):
 		hint = "write [" + p.shown() + "]"
 	case k == listKind && got == tableKind && !p.node.sealed:
 		hint = "write [[" + p.path + "]]"
-	case k == tableKind && got == listKind && !p.node.sealed:
+	case k == tableKind && !(got == listKind && p.node.sealed) && !strings.Contains(p.path, "["):
 		hint = "write [" + p.path + "]"
 	case got == stringKind && (k == boolKind || k == integerKind):
 		hint = "without quotes"
+	case k == stringKind && (got == integerKind || got == otherKind):
+		hint = "in quotes"
 	}
 	d.errorf(p, hint, "must be %v, not %v", k, got)
 	return false

@@ -3,6 +3,7 @@ package config
 import (
 	"encoding"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -15,6 +16,16 @@ func fieldByKey(t reflect.Type, key string) (reflect.StructField, bool) {
 		}
 	}
 	return reflect.StructField{}, false
+}
+
+// keyFor returns the key that HAProxy calls by this name, "" if there is none.
+func keyFor(t reflect.Type, name string) string {
+	for f := range t.Fields() {
+		if slices.Contains(split(f.Tag.Get("haproxy")), name) {
+			return f.Tag.Get("toml")
+		}
+	}
+	return ""
 }
 
 // restField returns the map for keys without a field of their own, tagged "*".

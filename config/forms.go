@@ -48,6 +48,15 @@ func (s *Secret) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// decode takes a string alone: a number would lose what it was written like.
+func (s *Secret) decode(d *decoder, p place) bool {
+	if !d.want(p, stringKind) {
+		return false
+	}
+	d.literal(p)
+	return s.UnmarshalText([]byte(p.node.text)) == nil
+}
+
 // Format prints "***", whatever the verb.
 func (s Secret) Format(w fmt.State, _ rune) { _, _ = io.WriteString(w, hidden) }
 

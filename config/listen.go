@@ -52,20 +52,20 @@ type Timeouts struct {
 	// two parts of the body.
 	Server Duration `toml:"server" default:"30s"`
 	// For the whole head of a request, from its first byte. Then 408.
-	RequestHead Duration `toml:"request_head" default:"10s"`
+	RequestHead Duration `toml:"request_head" haproxy:"http-request" default:"10s"`
 	// How long an idle client connection stays open for its next request.
-	KeepAlive Duration `toml:"keep_alive" default:"60s"`
+	KeepAlive Duration `toml:"keep_alive" haproxy:"http-keep-alive" default:"60s"`
 	// How long a request waits for a server that is at max_connections. Then 503.
 	Queue Duration `toml:"queue" default:"10s"`
 	// Silence in both directions of an upgraded connection (WebSocket).
 	Tunnel Duration `toml:"tunnel" default:"1h"`
 	// How long SIGTERM waits for requests and tunnels to end.
-	Drain Duration `toml:"drain" default:"30s"`
+	Drain Duration `toml:"drain" haproxy:"hard-stop-after" default:"30s"`
 	// On SIGTERM, how long listeners stay open while /readyz already fails, so that a
 	// balancer in front can turn away. Before drain begins.
 	DrainDelay Delay `toml:"drain_delay" default:"0s"`
 	// For the whole TLS handshake of a client.
-	Handshake Duration `toml:"handshake" default:"10s"`
+	Handshake Duration `toml:"handshake" haproxy:"client-hs" default:"10s"`
 	// For the PROXY protocol header of a peer in listen.proxy_protocol.
 	ProxyHeader Duration `toml:"proxy_header" default:"5s"`
 	// How long an idle connection to a server is kept for the next request. Keep it
@@ -77,7 +77,7 @@ type Timeouts struct {
 type Limits struct {
 	// Client connections at a time, over all listeners. 0: as many as the limit on
 	// open files allows.
-	Connections Count `toml:"connections" default:"0"`
+	Connections Count `toml:"connections" haproxy:"maxconn" default:"0"`
 	// Client connections at a time from one address. 0: no limit.
 	ConnectionsPerClient Count `toml:"connections_per_client" default:"0"`
 	// The head of a request: request line and all fields. More: 431.

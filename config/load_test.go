@@ -171,7 +171,7 @@ func TestMistakesOfAllFilesAreReportedAtOnce(t *testing.T) {
 		`a.toml:5:1: log.levl: is not a known key (did you mean "level"?)`,
 		`conf.d/b.toml:1:1: include: ` + main,
 		`conf.d/b.toml:2:2: listen: ` + main,
-		`conf.d/b.toml:5:11: route[0].backend: must be a string, not a whole number`,
+		`conf.d/b.toml:5:11: route[0].backend: must be a string, not a whole number (in quotes)`,
 		`conf.d/c.toml:1:8: this is not TOML: expected ']]' to close array table name`,
 		`conf.d/d.toml:1:11: backends.web: is defined twice, first in a.toml:6:11`,
 		`conf.d/d.toml:4:1: route[1].hots: is not a known key (did you mean "hosts"?)`,

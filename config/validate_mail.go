@@ -27,6 +27,7 @@ func (v *validator) mail() {
 	}
 	user, password := p.key("username"), p.key("password")
 	switch hasPassword := m.Password.Reveal() != ""; {
+	case v.failed[password.path]:
 	case m.Username != "" && !hasPassword:
 		v.errorf(user, "", "needs a password")
 	case m.Username == "" && hasPassword:
