@@ -102,8 +102,28 @@ func (v *validator) cookie(b *Backend, p place) {
 		}
 		values[s.Cookie] = at
 	}
-	if b.Cookie != nil {
-		v.cookieAttributes(b.Cookie, p.key("cookie"))
+	if at := p.key("cookie"); b.Cookie != nil && !v.failed[at.path] {
+		v.cookieAttributes(b.Cookie, at)
+		v.cookieDomain(b, at.key("domain"))
+	}
+}
+
+// cookieDomain warns about hosts at which browsers refuse the cookie (RFC 6265
+// section 5.3).
+func (v *validator) cookieDomain(b *Backend, p place) {
+	domain := strings.ToLower(b.Cookie.Domain)
+	if domain == "" {
+		return
+	}
+	for i, r := range v.cfg.Routes {
+		for j, host := range r.Hosts {
+			host = strings.ToLower(strings.TrimPrefix(host, "*."))
+			if r.Backend == b.Name && !strings.HasPrefix(host, "~") &&
+				host != domain && !strings.HasSuffix(host, "."+domain) {
+				at := v.root.key("route").item(i).key("hosts").item(j)
+				v.warnf(p, "browsers refuse the cookie at %s, %s", at.path, at.shown())
+			}
+		}
 	}
 }
 

@@ -107,8 +107,9 @@ func (v *validator) webhook(text string, p place) {
 		v.errorf(p, `write "https://hooks.example.com/..."`, "is not a URL")
 	case u.Scheme != "http" && u.Scheme != "https":
 		v.errorf(p, "", "the URL must begin with https://")
-	case checkHost(u.Hostname()) != nil || strings.HasSuffix(u.Host, ":"):
-		v.errorf(p, "", "the URL has no valid host")
+	case checkHost(u.Hostname()) != nil || strings.HasSuffix(u.Host, ":") ||
+		u.Port() != "" && hostPort(u.Host) != nil:
+		v.errorf(p, "", "the URL has no valid host and port")
 	case u.Scheme == "http" && !isLoopback(u.Hostname()):
 		v.warnf(p, "everybody on the way can read what is sent over plain HTTP; use https://")
 	}
