@@ -33,6 +33,7 @@ func (v *validator) backends() {
 			v.check(b, p)
 		}
 	}
+	v.sharedCookies(at)
 }
 
 // isBackendName allows what HAProxy allows in a proxy's name.
