@@ -1,6 +1,7 @@
 package config
 
-// Backend is a named set of servers and the rules for talking to them.
+// Backend is a named set of servers and the rules for talking to them. After Load
+// those of ServerURLs are in Servers as well.
 type Backend struct {
 	// Name is the NAME of [backends.NAME].
 	Name string `toml:"-"`
@@ -9,7 +10,7 @@ type Backend struct {
 	Description string `toml:"description"`
 	// How requests are shared out: in turn, to whom has the fewest, to the better of
 	// two at random, to the first with room, or by a hash of the client's address, of
-	// the path, of a field, or of who is signed in.
+	// the path without the query, of a field, or of who is signed in.
 	Balance Selector `toml:"balance" default:"roundrobin" enum:"roundrobin,leastconn,random,first,source,uri,header:NAME,user"`
 	// Requests that may wait for a server; more get 503 at once. 0: no limit.
 	QueueLimit Count `toml:"queue_limit" default:"10k"`
@@ -44,7 +45,6 @@ type Backend struct {
 	// second (or timeouts.connect, if less) and stay with the server.
 	Redispatch bool `toml:"redispatch" default:"true"`
 	// Servers by URL alone; their names are their addresses.
-	// After Load these are in Servers as well.
 	ServerURLs []string `toml:"servers"`
 	// Servers with settings of their own, in place of servers.
 	Servers []Server `toml:"server"`

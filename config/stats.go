@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// Stats says where the statistics are shown, and to whom.
+// Stats says where the statistics are shown, and to whom. After Load the default of
+// Access stands in its Networks.
 type Stats struct {
 	// The host of the page. Empty: no page.
 	Host string `toml:"host"`
-	// Who may see the page: "public", or { networks = [...] }. After Load the default
-	// stands in Networks.
+	// Who may see the page: "public", or { networks = [...] }.
 	Access Access `toml:"access" shows:"this machine; with users, everybody"`
 	// Name = password: who may see the page. Empty: no password is asked for.
 	Users map[string]Secret `toml:"users"`
