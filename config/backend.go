@@ -16,7 +16,8 @@ type Backend struct {
 	QueueLimit Count `toml:"queue_limit" default:"10k"`
 	// A server that comes back gets its share little by little over this time.
 	SlowStart Delay `toml:"slow_start" default:"0s"`
-	// What becomes of tunnels (WebSockets) to a server that goes down.
+	// What becomes of tunnels (WebSockets) to a server that goes down or into
+	// maintenance.
 	OnDown string `toml:"on_down" haproxy:"on-marked-down" default:"keep" enum:"keep,close"`
 	// When no other server is left, all backup servers are used, not the first alone.
 	UseAllBackups bool `toml:"use_all_backups" haproxy:"allbackups" default:"false"`

@@ -26,6 +26,9 @@ func (v *validator) balance(b *Backend, p place) {
 	if at := p.key("slow_start"); b.SlowStart > Delay(time.Hour) {
 		v.errorf(at, "", "%s is longer than 1h", at.shown())
 	}
+	if b.SlowStart > 0 && b.Check == nil {
+		v.warnf(p.key("slow_start"), "the backend has no check, so no server comes back")
+	}
 	if at := p.key("maintenance_page"); at.given && b.MaintenancePage == "" {
 		v.errorf(at, "", "the name of the file is empty")
 	}

@@ -141,6 +141,10 @@ func (v *validator) intervals(c *Check, p place) {
 			v.errorf(at, "", "%s is shorter than %v", at.shown(), shortestInterval)
 		}
 	}
+	if at := p.key("on_error"); c.Observe != "off" && c.OnError == "fastinter" &&
+		c.FastInterval >= c.Interval {
+		v.warnf(at, "checks become no faster without a fast_interval shorter than interval")
+	}
 	if at := p.key("timeout"); c.Timeout > c.Interval {
 		v.warnf(at, "is longer than interval: the next check waits until this one ends")
 	}
