@@ -77,6 +77,9 @@ func appendDate(b []byte, ch *Changes) []byte {
 
 // appendOurs writes what every answer gets from us, and ends the head.
 func (x *exchange) appendOurs(b []byte, ch *Changes, present uint64) []byte {
+	if x.stream != nil {
+		return x.appendChanges(b, ch, present)
+	}
 	if x.keep && x.c.leaving() {
 		// A drain may have begun while a server worked. The client, which cannot know
 		// that this is the end, may be sending on.
@@ -115,6 +118,9 @@ func appendStatusLine(b []byte, status int, reason []byte) []byte {
 // framingOf chooses how the body of the answer goes to the client. A client of
 // HTTP/1.0 knows no chunks: for it the end of the connection is the end.
 func (x *exchange) framingOf(body h1.Body) framing {
+	if x.stream != nil {
+		return x.streamFramingOf(body)
+	}
 	switch body {
 	case h1.NoBody:
 		switch {
@@ -136,6 +142,16 @@ func (x *exchange) framingOf(body h1.Body) framing {
 	return noFraming
 }
 
+// streamFramingOf is framingOf where frames end a body and its length is told only
+// where the server told it.
+func (x *exchange) streamFramingOf(body h1.Body) framing {
+	bare := x.resp.Status < 200 || x.resp.Status == http.StatusNoContent
+	if x.resp.Length < 0 || bare || body != h1.NoBody && body != h1.ByLength {
+		return noFraming
+	}
+	return lengthText
+}
+
 // passInformational passes on a 1xx answer: 100 only to a client that waits for
 // it, none to one of HTTP/1.0 (RFC 9110, section 15.2).
 func (x *exchange) passInformational(n int) failure {
@@ -148,7 +164,7 @@ func (x *exchange) passInformational(n int) failure {
 		b := appendStatusLine(x.out[:0], x.resp.Status, x.resp.Reason)
 		b = x.appendInformational(b)
 		x.out = append(b, "\r\n"...)
-		if !x.write(x.out) {
+		if !x.inform(x.out) {
 			return failure{clientFault, errClientGone}
 		}
 	}
@@ -169,6 +185,14 @@ func (x *exchange) appendInformational(b []byte) []byte {
 		b = appendField(b, h)
 	}
 	return b
+}
+
+// inform sends a head of 1xx.
+func (x *exchange) inform(head []byte) bool {
+	if x.stream != nil {
+		return x.answer(head, nil, false)
+	}
+	return x.write(head)
 }
 
 // write sends bytes to the client and counts them.

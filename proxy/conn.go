@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net/netip"
@@ -145,6 +146,15 @@ func (c *conn) handshake(s *Snapshot) error {
 	return nil
 }
 
+// tlsState is what the handshake agreed on, nil without one.
+func (c *conn) tlsState() *tls.ConnectionState {
+	if c.io == nil || c.io.TLS() == nil {
+		return nil
+	}
+	state := c.io.TLS().ConnectionState()
+	return &state
+}
+
 // next waits for the first bytes of a request.
 func (c *conn) next() bool {
 	s := c.e.snapshot.Load()
@@ -206,7 +216,7 @@ func (c *conn) readHead(x *exchange) error {
 	for {
 		fresh := x.in.b[x.in.r+seen : x.in.w]
 		if seen == 0 || bytes.IndexByte(fresh, '\n') >= 0 || x.in.len() >= x.snap.Limits.HeadBytes {
-			n, err := x.snap.parser.Parse(x.in.bytes(), &x.req)
+			n, err := x.snap.parser.Parse(x.in.bytes(), x.req)
 			if err != h1.ErrIncomplete {
 				x.head, x.headAt = n, x.began
 				if limited {

@@ -161,27 +161,37 @@ func (c *conn) end() {
 	c.e.conns.remove(c)
 }
 
-// abandon releases what a request held when it panicked, and answers it if there
-// was no answer yet. Its buffers are left to the garbage collector: somebody may
-// still write to them.
+// abandon gives up the request that panicked, if there is one.
 func (c *conn) abandon() {
+	x := c.x
+	if x == nil {
+		return
+	}
+	c.x = nil
+	if x.abandon() {
+		c.lingerClose()
+	}
+}
+
+// abandon releases what a request held when it panicked, and answers it if there
+// was no answer yet, which it tells. Its buffers are left to the garbage collector:
+// somebody may still write to them.
+func (x *exchange) abandon() (answered bool) {
 	defer func() {
 		if p := recover(); p != nil {
-			c.e.log.Error("panic while cleaning up", zap.Any("panic", p))
+			x.e.log.Error("panic while cleaning up", zap.Any("panic", p))
 		}
 	}()
-	if x := c.x; x != nil {
-		c.x = nil
-		x.endVigil()
-		x.dropServer()
-		x.endRepeats()
-		x.leaveLimits()
-		if !x.answered && x.snap != nil {
-			x.keep = false
-			x.fail(http.StatusInternalServerError)
-			c.lingerClose()
-		}
+	x.endVigil()
+	x.dropServer()
+	x.endRepeats()
+	x.leaveLimits()
+	if x.answered || x.snap == nil {
+		return false
 	}
+	x.keep = false
+	x.fail(http.StatusInternalServerError)
+	return true
 }
 
 func addrPort(a net.Addr) netip.AddrPort {

@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/netip"
+	"time"
 
 	"doorward/internal/access"
 	"doorward/proxy/backend"
@@ -12,12 +13,18 @@ import (
 )
 
 // exchange is one request and its answer, with every buffer they need. It is
-// used by the goroutine of its connection; what a second goroutine may touch
-// while a body is streamed is in upload.
+// used by the goroutine of its connection, or of its stream; what a second goroutine
+// may touch while a body is streamed is in upload.
 type exchange struct {
 	c    *conn
 	e    *Engine
 	snap *Snapshot
+
+	// stream is the client's side where a connection carries many requests; nil on
+	// HTTP/1. Presence knows whether its client is still there.
+	stream   stream
+	presence presence
+	protocol string
 
 	// in holds what the client sent, out what it or a server gets next, srv what
 	// the server sent.
@@ -25,7 +32,9 @@ type exchange struct {
 	out []byte
 	srv buffer
 
-	req  h1.Request
+	// req is the request: own on HTTP/1, the stream's on others.
+	req  *h1.Request
+	own  h1.Request
 	resp h1.Response
 	head int // length of the request's head in the buffer
 
@@ -54,6 +63,8 @@ type exchange struct {
 	keyBuf  []byte
 	// leaves is watchClient, made once so that asking for it allocates nothing.
 	leaves func() <-chan struct{}
+	// leave is presence.leave, made once like it.
+	leave  func()
 	vigil  *vigil
 	up     upload
 	// fresh asks for a connection that was not used before, repeating says that
@@ -90,9 +101,11 @@ func newExchange() *exchange {
 		keyBuf:   make([]byte, 0, keyBytes),
 	}
 	x.leaves = x.watchClient
+	x.leave = x.presence.leave
+	x.req = &x.own
 	x.in.b = make([]byte, headBytes)
 	x.srv.b = make([]byte, answerBytes)
-	x.req.Fields = make([]h1.Field, 0, 32)
+	x.own.Fields = make([]h1.Field, 0, 32)
 	x.resp.Fields = make([]h1.Field, 0, 32)
 	return x
 }
@@ -126,6 +139,8 @@ func (x *exchange) start() {
 func (x *exchange) clear() {
 	x.c, x.snap, x.route, x.backend, x.server, x.to = nil, nil, nil, nil, nil, nil
 	x.last, x.prefer, x.affinity = nil, nil, affinity{}
+	x.stream, x.req, x.protocol = nil, &x.own, ""
+	x.presence.reset()
 	x.in.shrink(headBytes)
 	x.srv.shrink(answerBytes)
 	if cap(x.stickKey) > keyBytes { // of a client that sends a long one
@@ -163,7 +178,7 @@ func (x *exchange) serve() {
 // act does what the route says.
 func (x *exchange) act() {
 	r := x.route
-	x.c.io.WriteIdle = r.ClientTimeout
+	x.boundClient(r.ClientTimeout)
 	switch {
 	case r.Redirect != nil:
 		x.end('L', 'R')
@@ -224,8 +239,36 @@ func (x *exchange) dropServer() {
 func (x *exchange) closeServer() {
 	if x.to != nil {
 		_ = x.to.Close()
-		x.to = nil
+		x.letGo()
+	}
+}
+
+// hold notes the connection to the server at work for those who may have to end it:
+// a drain without time, a client that leaves.
+func (x *exchange) hold() {
+	if x.stream == nil {
+		x.c.to.Store(x.to)
+	} else {
+		x.presence.hold(x.to)
+	}
+}
+
+// letGo takes the connection out of reach, and tells whether nobody has ended it.
+func (x *exchange) letGo() bool {
+	x.to = nil
+	if x.stream == nil {
 		x.c.to.Store(nil)
+		return true
+	}
+	return x.presence.hold(nil)
+}
+
+// boundClient limits how long the client may take nothing of the answer.
+func (x *exchange) boundClient(d time.Duration) {
+	if x.stream == nil {
+		x.c.io.WriteIdle = d
+	} else {
+		x.stream.Idle(d, d)
 	}
 }
 

@@ -24,7 +24,7 @@ func NewTrial(s *Snapshot, l *Listener, peer, head string) (*Trial, error) {
 	x.snap = s
 	x.start()
 	x.in.push([]byte(head))
-	n, err := s.parser.Parse(x.in.bytes(), &x.req)
+	n, err := s.parser.Parse(x.in.bytes(), x.req)
 	x.head = n
 	return &Trial{x}, err
 }

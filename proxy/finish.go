@@ -21,7 +21,7 @@ func (x *exchange) finish() {
 		x.record()
 		(*log).Record(&x.rec)
 	}
-	if x.keep {
+	if x.keep && x.stream == nil {
 		x.in.r += x.up.consumed()
 		x.in.push(x.up.rest)
 	}
@@ -31,7 +31,7 @@ func (x *exchange) finish() {
 // measure fills in what counters and the log both want to know.
 func (x *exchange) measure() {
 	r := &x.rec
-	if x.head > 0 {
+	if x.head > 0 || x.stream != nil {
 		r.BytesIn = int64(x.head) + x.up.received()
 	}
 	r.Request = span(x.began, x.headAt)
@@ -50,10 +50,7 @@ func (x *exchange) record() {
 	r.TLSVersion, r.TLSCipher = x.c.tlsVersion, x.c.tlsCipher
 	if x.req.Target != nil { // of a refused head too, as far as it was read
 		r.Method, r.Target, r.Host = x.req.Method, x.req.Target, x.req.Host
-		r.Protocol = "HTTP/1.1"
-		if x.req.Minor == 0 {
-			r.Protocol = "HTTP/1.0"
-		}
+		r.Protocol = x.protocolName()
 		r.UserAgent, _ = x.req.Find(h1.UserAgent)
 		r.Referer, _ = x.req.Find(h1.Referer)
 	}
@@ -67,6 +64,16 @@ func (x *exchange) record() {
 		r.Backend = b.Name()
 		r.BackendConns = b.Active() + b.Waiting()
 	}
+}
+
+func (x *exchange) protocolName() string {
+	switch {
+	case x.stream != nil:
+		return x.protocol
+	case x.req.Minor == 0:
+		return "HTTP/1.0"
+	}
+	return "HTTP/1.1"
 }
 
 // span is the time between two readings, NotReached if the later one was not.

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"errors"
 	"net/http"
 	"time"
 
@@ -178,7 +177,7 @@ func (x *exchange) attempt() failure {
 	if f := x.connect(); f.cause != none {
 		return f
 	}
-	x.c.to.Store(x.to)
+	x.hold()
 	if x.e.over.Load() { // looked at behind the line above: cut sees x.to, or we this
 		return failure{noConnection, backend.ErrGone}
 	}
@@ -208,7 +207,7 @@ func (x *exchange) claim() failure {
 	}
 	var err error
 	w := backend.Wish{Prefer: x.prefer, Hash: x.hashed, Gone: x.leaves}
-	if p := x.c.pinned; p != nil && x.backend.Server(p.server.Name()) == p.server {
+	if p := x.c.pinned; p != nil && x.stream == nil && x.backend.Server(p.server.Name()) == p.server {
 		w.Prefer, w.Only = p.server, true
 	}
 	x.server, err = x.backend.Claim(w)
@@ -223,9 +222,11 @@ func (x *exchange) claim() failure {
 }
 
 func (x *exchange) connect() failure {
-	if to := x.c.takePinned(x.server); to != nil {
-		x.to = to
-		return failure{}
+	if x.stream == nil {
+		if to := x.c.takePinned(x.server); to != nil {
+			x.to = to
+			return failure{}
+		}
 	}
 	to, err := x.server.Connect(x.fresh)
 	if err != nil {
@@ -337,7 +338,7 @@ func (x *exchange) readServer() failure {
 		switch {
 		case n > 0:
 			return failure{}
-		case errors.Is(err, netio.ErrTimeout) && x.up.busy(x.route.ServerTimeout):
+		case isTimeout(err) && x.up.busy(x.route.ServerTimeout):
 			continue
 		case err != nil:
 			return x.readFault(err)

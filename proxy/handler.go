@@ -44,10 +44,7 @@ func (x *exchange) httpRequest(ctx context.Context, body io.Reader) (*http.Reque
 		ContentLength: max(x.req.Length, 0), Body: http.NoBody,
 		RemoteAddr: x.client.String(),
 	}
-	if tc := x.c.io.TLS(); tc != nil {
-		state := tc.ConnectionState()
-		r.TLS = &state
-	}
+	r.TLS = x.c.tlsState()
 	if x.req.HasBody() {
 		r.Body = io.NopCloser(body)
 		if x.req.Chunked {

@@ -46,14 +46,20 @@ func (b *handlerBody) begin() error {
 	b.left = x.req.Length
 	b.decoder.Reset(x.snap.Limits.Limits)
 	b.buf = make([]byte, answerBytes)
-	x.c.io.ReadIdle, x.c.io.ReadUntil = x.route.ClientTimeout, 0
+	x.boundUpload()
 	if x.req.Continue && x.up.waiting && x.req.Minor == 1 {
-		x.write([]byte("HTTP/1.1 100 Continue\r\n\r\n"))
+		x.inform([]byte("HTTP/1.1 100 Continue\r\n\r\n"))
+	}
+	if x.stream != nil {
+		return nil
 	}
 	return b.decode(append([]byte(nil), x.up.bytes()...))
 }
 
 func (b *handlerBody) fill() error {
+	if b.x.stream != nil {
+		return b.fillStream()
+	}
 	p := b.buf
 	if !b.x.req.Chunked {
 		p = p[:min(int64(len(p)), b.left)]
@@ -63,6 +69,19 @@ func (b *handlerBody) fill() error {
 		return io.ErrUnexpectedEOF
 	}
 	return b.decode(p[:n])
+}
+
+func (b *handlerBody) fillStream() error {
+	n, err := b.x.stream.Read(b.buf)
+	b.plain, b.over = b.buf[:n], err == io.EOF
+	b.total += int64(n)
+	switch most := b.x.route.BodyBytes; {
+	case most > 0 && b.total > most:
+		return errBodyLarge
+	case err != nil && !b.over:
+		return io.ErrUnexpectedEOF
+	}
+	return nil
 }
 
 func (b *handlerBody) decode(raw []byte) error {

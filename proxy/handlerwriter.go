@@ -60,7 +60,7 @@ func (w *handlerWriter) finish() {
 	if !w.none && w.promised >= 0 && w.promised != w.written {
 		// The client must not take what comes next for the rest of this body.
 		w.failed = true
-		_ = w.x.c.io.Reset()
+		w.x.resetClient()
 	}
 	if w.failed {
 		w.x.keep = false
@@ -71,8 +71,14 @@ func (w *handlerWriter) finish() {
 // send writes the head, if it was not, and what stands in body.
 func (w *handlerWriter) send(last bool) {
 	b := w.x.out[:0]
-	if !w.sent {
+	first := !w.sent
+	if first {
 		b = w.head(b, last)
+	}
+	if w.x.stream != nil {
+		w.x.out = b
+		w.sendStream(first, last)
+		return
 	}
 	if !w.none {
 		b = appendChunk(b, w.body, w.chunked)
@@ -87,6 +93,21 @@ func (w *handlerWriter) send(last bool) {
 	}
 }
 
+// sendStream is send for a client that takes a stream.
+func (w *handlerWriter) sendStream(first, last bool) {
+	if w.none {
+		w.body = w.body[:0]
+	}
+	switch {
+	case w.failed, w.none && !first && !last:
+	case first:
+		w.failed = !w.x.answer(w.x.out, w.body, last)
+	case last || len(w.body) > 0:
+		w.failed = !w.x.more(w.body, last)
+	}
+	w.body = w.body[:0]
+}
+
 // head writes the head; whole says that body is all there will be.
 func (w *handlerWriter) head(b []byte, whole bool) []byte {
 	x := w.x
@@ -98,6 +119,7 @@ func (w *handlerWriter) head(b []byte, whole bool) []byte {
 	case bare || w.promises():
 	case whole:
 		w.header.Set("Content-Length", strconv.Itoa(len(w.body)))
+	case x.stream != nil:
 	case x.req.Minor == 1:
 		w.chunked = true
 		w.header.Set("Transfer-Encoding", "chunked")

@@ -32,13 +32,18 @@ func (x *exchange) local(status int, extra string, body []byte) {
 	b = append(b, extra...)
 	b = appendDate(b, x.changes())
 	b = x.appendOurs(b, x.changes(), 0)
-	if !x.isHead() {
-		b = append(b, body...)
+	if x.isHead() {
+		body = nil
 	}
-	x.out = b
 	x.rec.Status = status
 	x.answered = true
-	if !x.write(b) {
+	if x.stream != nil {
+		x.out = b
+		x.answer(b, body, true)
+		return
+	}
+	x.out = append(b, body...)
+	if !x.write(x.out) {
 		x.keep, x.linger = false, false
 	}
 }

@@ -22,23 +22,15 @@ func (x *exchange) relay() {
 		x.keep, x.linger = false, true
 	}
 	body := x.resp.BodyOf(x.isHead())
+	if x.stream != nil && body == h1.ByLength && x.resp.Length == 0 {
+		body = h1.NoBody
+	}
 	f := x.framingOf(body)
 	x.rec.Status = x.resp.Status
 	x.answered = true
 	x.notePinning()
 	x.out = x.appendAnswerHead(x.out[:0], f)
-	ok := false
-	switch body {
-	case h1.NoBody:
-		x.serverDone(true)
-		ok = x.write(x.out)
-	case h1.ByLength:
-		ok = x.relayLength()
-	case h1.ByChunks:
-		ok = x.relayChunks(f == chunkedText)
-	case h1.UntilClose:
-		ok = x.relayUntilClose(f == chunkedText)
-	}
+	ok := x.relayBody(body, f == chunkedText)
 	x.serverDone(false)
 	if !x.up.stop() {
 		x.keep = false
@@ -48,6 +40,22 @@ func (x *exchange) relay() {
 	}
 }
 
+// relayBody sends the head in out and the body after it.
+func (x *exchange) relayBody(body h1.Body, chunked bool) bool {
+	switch {
+	case x.stream != nil:
+		return x.relayStream(body)
+	case body == h1.ByLength:
+		return x.relayLength()
+	case body == h1.ByChunks:
+		return x.relayChunks(chunked)
+	case body == h1.UntilClose:
+		return x.relayUntilClose(chunked)
+	}
+	x.serverDone(true)
+	return x.write(x.out)
+}
+
 // breakOff ends the connection within an answer. A length, or chunks without the
 // last one, tell the client that the answer is not whole; only where the end of
 // the connection would be taken for the end of the answer it is reset. A reset
@@ -55,11 +63,20 @@ func (x *exchange) relay() {
 // it is not done without need.
 func (x *exchange) breakOff(bare bool) {
 	x.keep, x.linger = false, false
-	if bare || x.rec.Err == errClientGone {
-		_ = x.c.io.Reset()
+	if bare || x.stream != nil || x.rec.Err == errClientGone {
+		x.resetClient()
 		return
 	}
 	x.linger = true
+}
+
+// resetClient lets the client see that what it has of the answer is not whole.
+func (x *exchange) resetClient() {
+	if x.stream != nil {
+		x.stream.Reset(resetInternal)
+	} else {
+		_ = x.c.io.Reset()
+	}
 }
 
 // relayLength sends a body of known length. What came with the head goes out
@@ -219,7 +236,7 @@ func (x *exchange) appendEnd(b []byte, end bool) []byte {
 // serverFailed notes that an answer broke off.
 func (x *exchange) serverFailed(err error) bool {
 	who := byte('S')
-	if errors.Is(err, netio.ErrTimeout) {
+	if isTimeout(err) {
 		who = 's'
 	}
 	if x.up.faulty() {
@@ -232,7 +249,7 @@ func (x *exchange) serverFailed(err error) bool {
 
 func (x *exchange) clientFailed(err error) {
 	who := byte('C')
-	if errors.Is(err, netio.ErrTimeout) {
+	if isTimeout(err) {
 		who = 'c'
 	}
 	x.end(who, 'D')
@@ -247,10 +264,11 @@ func (x *exchange) serverDone(whole bool) {
 		return
 	}
 	to, s := x.to, x.server
-	x.to = nil
-	x.c.to.Store(nil)
+	intact := x.letGo()
 	switch {
-	case !whole, x.resp.Close, x.extra || x.srv.len() > 0, !x.up.finished():
+	case !whole, !intact, x.resp.Close, x.extra || x.srv.len() > 0, !x.up.finished():
+		_ = to.Close()
+	case x.pin && x.stream != nil: // others may be on the client's connection
 		_ = to.Close()
 	case x.pin:
 		x.c.dropPinned()
@@ -265,6 +283,10 @@ func (x *exchange) serverDone(whole bool) {
 // notePinning looks for authentication that is tied to the connection: shared
 // with another client it would sign that one in too (security case RS-13).
 func (x *exchange) notePinning() {
+	if x.stream != nil {
+		x.pin = x.bindsConnection()
+		return
+	}
 	if x.c.wasPinned || x.bindsConnection() {
 		x.pin, x.c.wasPinned = true, true
 	}

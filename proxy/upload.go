@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"errors"
+	"io"
 	"sync/atomic"
 	"time"
 
@@ -59,6 +60,8 @@ func (u *upload) prepare(x *exchange) {
 	u.sent.Store(false)
 	u.over.Store(false)
 	switch buffered := x.in.len() - x.head; {
+	case x.stream != nil:
+		u.left, u.waiting = x.req.Length, x.req.HasBody()
 	case x.req.Chunked:
 		u.here, u.waiting = buffered, true
 	case x.req.Length > 0:
@@ -70,6 +73,9 @@ func (u *upload) prepare(x *exchange) {
 
 // bytes are what is here of the body, as the client sent it.
 func (u *upload) bytes() []byte {
+	if u.x.stream != nil {
+		return nil
+	}
 	b := u.x.in.bytes()
 	return b[u.x.head : u.x.head+u.here]
 }
@@ -92,7 +98,7 @@ func (u *upload) received() int64 { return int64(u.here) + u.total + u.tunnelled
 // check reads what is here of a chunked body, so that no server hears of a
 // request that is wrong from the start.
 func (u *upload) check() error {
-	if !u.x.req.Chunked {
+	if !u.x.req.Chunked || u.x.stream != nil {
 		return nil
 	}
 	b := u.x.e.bulk.Get().(*[bulkBytes]byte)
@@ -119,11 +125,14 @@ func (u *upload) run() {
 	defer func() { u.settle(err) }()
 	b := u.x.e.bulk.Get().(*[bulkBytes]byte)
 	defer u.x.e.bulk.Put(b)
-	u.x.c.io.ReadIdle, u.x.c.io.ReadUntil = u.x.route.ClientTimeout, 0
-	if u.x.req.Chunked {
-		err = u.chunks(b[:])
-	} else {
+	u.x.boundUpload()
+	switch {
+	case !u.x.req.Chunked:
 		err = u.length(b[:])
+	case u.x.stream != nil:
+		err = u.pieces(b[:])
+	default:
+		err = u.chunks(b[:])
 	}
 }
 
@@ -148,6 +157,30 @@ var errPanicked = errors.New("panic while bytes were moved")
 // client, and the answer may be there already.
 var errServer = errors.New("server reads no further")
 
+// readBody reads from the client, on whatever kind of connection.
+func (x *exchange) readBody(b []byte) (int, error) {
+	if x.stream != nil {
+		return x.stream.Read(b)
+	}
+	return x.c.io.Read(b)
+}
+
+// boundUpload limits how long the client may say nothing within its body.
+func (x *exchange) boundUpload() {
+	if x.stream == nil {
+		x.c.io.ReadIdle, x.c.io.ReadUntil = x.route.ClientTimeout, 0
+	}
+}
+
+// abortUpload ends what waits for more of the body.
+func (x *exchange) abortUpload() {
+	if x.stream != nil {
+		x.stream.Discard()
+	} else {
+		x.c.io.Abort()
+	}
+}
+
 // pace measures the client's part of the time only: while the server is slow,
 // the client cannot help it.
 type pace struct {
@@ -158,7 +191,7 @@ type pace struct {
 // fill reads from the client.
 func (u *upload) fill(p *pace, b []byte) (int, error) {
 	before := netio.Now()
-	n, err := u.x.c.io.Read(b)
+	n, err := u.x.readBody(b)
 	now := netio.Now()
 	u.moved.Store(now)
 	p.bytes += n
@@ -169,8 +202,10 @@ func (u *upload) fill(p *pace, b []byte) (int, error) {
 		return 0, errBodySlow
 	case n > 0:
 		return n, nil
-	case errors.Is(err, netio.ErrTimeout):
+	case isTimeout(err):
 		return 0, errBodySlow
+	case err == io.EOF && u.x.stream != nil:
+		return 0, io.EOF
 	}
 	return 0, errBodyBroken
 }
@@ -185,7 +220,7 @@ func (u *upload) write(b []byte) error {
 
 // length streams a body of known length.
 func (u *upload) length(b []byte) error {
-	if u.left >= netio.TransferMin {
+	if u.left >= netio.TransferMin && u.x.stream == nil {
 		if err := u.splice(); err != nil {
 			return err
 		}
@@ -193,7 +228,10 @@ func (u *upload) length(b []byte) error {
 	var p pace
 	for u.left > 0 {
 		n, err := u.fill(&p, b[:min(int64(len(b)), u.left)])
-		if err != nil {
+		switch {
+		case err == io.EOF: // the engine compares a stream's length itself
+			return errBodyBroken
+		case err != nil:
 			return err
 		}
 		u.left -= int64(n)
@@ -219,7 +257,7 @@ func (u *upload) splice() error {
 		return nil
 	case !from:
 		return errServer
-	case errors.Is(err, netio.ErrTimeout):
+	case isTimeout(err):
 		return errBodySlow
 	}
 	return errBodyBroken
@@ -257,6 +295,35 @@ func (u *upload) chunks(b []byte) error {
 			return err
 		}
 		if u.decoder.Done() {
+			u.sent.Store(true)
+			return nil
+		}
+	}
+}
+
+// pieces streams the body of a stream whose length nobody knows, in chunks.
+func (u *upload) pieces(b []byte) error {
+	var p pace
+	data := b[chunkRoom : len(b)-chunkTail]
+	total := int64(0)
+	for {
+		n, err := u.fill(&p, data)
+		last := err == io.EOF
+		if err != nil && !last {
+			return err
+		}
+		if total += int64(n); u.most > 0 && total > u.most {
+			return errBodyLarge
+		}
+		var trailers []h1.Field
+		if last {
+			trailers = passing(u.x.stream.Trailers(), u.x.route.Request)
+			u.read.Store(true)
+		}
+		if err := u.write(frameChunk(b, n, last, trailers)); err != nil {
+			return err
+		}
+		if last {
 			u.sent.Store(true)
 			return nil
 		}
@@ -304,7 +371,7 @@ func (u *upload) stop() bool {
 		return !u.waiting
 	}
 	if !u.sent.Load() {
-		u.x.c.io.Abort()
+		u.x.abortUpload()
 		_ = u.to.Close()
 	}
 	<-u.done

@@ -21,6 +21,9 @@ type vigil struct {
 // unless it sent more before than this request. Not looked at is one that is still
 // sending the body, or wants another protocol, which may have its own use for halves.
 func (x *exchange) watchClient() <-chan struct{} {
+	if x.stream != nil { // a drain without time ends the connection, and so the stream
+		return x.presence.channel()
+	}
 	socket := x.c.io
 	if x.up.waiting || x.in.len() > x.up.consumed() || x.req.Upgrade != nil ||
 		!socket.SeesLeaving() {
