@@ -39,8 +39,8 @@ type conn struct {
 	state atomic.Int32
 	// route is that of the request at work, or of the last one.
 	route atomic.Pointer[Route]
-	// tunnel is what an upgraded connection goes through.
-	tunnel atomic.Pointer[tunnel]
+	// tunnels are what upgraded requests go through.
+	tunnels tunnelSet
 	// to is the server connection at work, for cut.
 	to atomic.Pointer[backend.Conn]
 	// pinned is a server connection that belongs to this client alone.
@@ -294,9 +294,7 @@ func (c *conn) wakeIdle() {
 
 // cut ends the connection whatever it does, when a drain has no more time.
 func (c *conn) cut() {
-	if t := c.tunnel.Load(); t != nil {
-		t.cut()
-	}
+	c.tunnels.each((*tunnel).cut)
 	if to := c.to.Load(); to != nil {
 		_ = to.Socket().Close()
 	}

@@ -46,19 +46,21 @@ func (c *conn) describe() Connection {
 	if r := c.route.Load(); r != nil {
 		d.Route = r.Name
 	}
-	if t := c.tunnel.Load(); t != nil {
+	c.tunnels.each(func(t *tunnel) {
 		d.State, d.Backend, d.Server = "tunnel", t.backend, t.to.Name()
-	}
+	})
 	return d
 }
 
 // CloseTunnels ends the tunnels to a server, and tells how many there were.
 func (e *Engine) CloseTunnels(s *backend.Server) (n int) {
 	e.conns.each(func(c *conn) {
-		if t := c.tunnel.Load(); t != nil && t.to == s {
-			t.cut()
-			n++
-		}
+		c.tunnels.each(func(t *tunnel) {
+			if t.to == s {
+				t.cut()
+				n++
+			}
+		})
 	})
 	return n
 }

@@ -81,9 +81,11 @@ func (e *Engine) Swap(s *Snapshot) {
 	s.takeTurns(e.snapshot.Load())
 	e.snapshot.Store(s)
 	e.conns.each(func(c *conn) {
-		if t := c.tunnel.Load(); t != nil && !s.hasRoute(t.route, t.backend) {
-			t.cut()
-		}
+		c.tunnels.each(func(t *tunnel) {
+			if !s.hasRoute(t.route, t.backend) {
+				t.cut()
+			}
+		})
 	})
 }
 

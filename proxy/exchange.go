@@ -61,12 +61,14 @@ type exchange struct {
 	// tickets are the places that rate limits gave.
 	tickets []limit.Ticket
 	keyBuf  []byte
+	// key is socketKey, once it is made.
+	key []byte
 	// leaves is watchClient, made once so that asking for it allocates nothing.
 	leaves func() <-chan struct{}
 	// leave is presence.leave, made once like it.
-	leave  func()
-	vigil  *vigil
-	up     upload
+	leave func()
+	vigil *vigil
+	up    upload
 	// fresh asks for a connection that was not used before, repeating says that
 	// the request is counted among its route's repeats.
 	fresh, repeating bool
@@ -126,7 +128,7 @@ func (x *exchange) start() {
 	x.continued, x.extra, x.pin = false, false, false
 	x.backend, x.last, x.prefer = nil, nil, nil
 	x.affinity = affinity{}
-	x.stickKey = x.stickKey[:0]
+	x.stickKey, x.key = x.stickKey[:0], x.key[:0]
 	x.headAt, x.queuedAt, x.connectedAt, x.answeredAt = 0, 0, 0, 0
 	x.idLen = 0
 	x.rec = access.Record{

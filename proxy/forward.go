@@ -296,6 +296,9 @@ func (x *exchange) receive() failure {
 func (x *exchange) takeAnswer(n int) failure {
 	x.answeredAt = netio.Now()
 	x.server.Saw(sawStatus(x.resp.Status))
+	if x.beginsNothing() {
+		return failure{junk, errNoSwitch}
+	}
 	if x.backend.RetryOn().Status(x.resp.Status) && x.rec.Retries < x.backend.Retries() &&
 		x.repeatable() && x.mayRepeat() {
 		return failure{badStatus, nil}

@@ -90,6 +90,9 @@ func (x *exchange) forwards(f *h1.Field) bool {
 	default:
 		return true
 	}
+	if x.stream != nil && h1.EqualFold(f.Name, "sec-websocket-key") {
+		return false // the server gets one of ours
+	}
 	switch guardOf(f.Name) {
 	case ours, never:
 		return false
@@ -132,6 +135,11 @@ func (x *exchange) appendFraming(b []byte) []byte {
 		b = append(b, "Connection: Upgrade\r\nUpgrade: "...)
 		b = append(b, x.req.Upgrade...)
 		b = append(b, "\r\n"...)
+		if x.stream != nil {
+			b = append(b, "Sec-WebSocket-Key: "...)
+			b = append(b, x.socketKey()...)
+			b = append(b, "\r\n"...)
+		}
 	case !x.backend.KeepAlive():
 		b = append(b, "Connection: close\r\n"...)
 	}

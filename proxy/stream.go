@@ -27,7 +27,8 @@ type stream interface {
 // streamBody is the body of the request, free of framing.
 type streamBody interface {
 	// Read ends with io.EOF, and with a net.Error that is a timeout when the client
-	// was silent for too long.
+	// was silent for too long. A Read of no bytes waits until there are some, so that
+	// who waits needs no buffer.
 	io.Reader
 	// Trailers are those of the request, known after io.EOF.
 	Trailers() []h1.Field
@@ -73,9 +74,7 @@ type presence struct {
 	mu   sync.Mutex
 	left bool
 	gone chan struct{} // made when first asked for
-	// to and cut are what to end with the client.
-	to  *backend.Conn
-	cut func()
+	to   *backend.Conn // ends with the client
 }
 
 // leave notes that the client has gone.
@@ -91,9 +90,6 @@ func (p *presence) leave() {
 	}
 	if p.to != nil {
 		p.to.Abort()
-	}
-	if p.cut != nil {
-		p.cut()
 	}
 }
 
@@ -123,18 +119,8 @@ func (p *presence) hold(to *backend.Conn) bool {
 	return !p.left
 }
 
-// onLeave has cut called when the client goes; nil takes that back.
-func (p *presence) onLeave(cut func()) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.cut = cut
-	if p.left && cut != nil {
-		cut()
-	}
-}
-
 // reset makes it ready for the next stream. Nobody watches the one before any more.
-func (p *presence) reset() { p.left, p.gone, p.to, p.cut = false, nil, nil, nil }
+func (p *presence) reset() { p.left, p.gone, p.to = false, nil, nil }
 
 // serveStream answers the request of one stream, in a goroutine of its own. A panic
 // ends the stream and nothing else.
@@ -143,9 +129,9 @@ func (c *conn) serveStream(s stream, req *h1.Request, protocol string) {
 	x.c, x.e, x.stream, x.req, x.protocol = c, c.e, s, req, protocol
 	defer x.endStream()
 	x.snap = c.e.snapshot.Load()
+	x.start()
 	x.began = netio.Now()
 	x.headAt = x.began
-	x.start()
 	s.Watch(x.leave)
 	x.serve()
 	x.finish()

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"doorward/internal/safe"
 	"doorward/proxy/backend"
@@ -22,8 +23,9 @@ import (
 type tunnel struct {
 	route, backend string
 	to             *backend.Server
-	client         *netio.Conn
 	server         *backend.Conn
+	limit          time.Duration // how long both may be silent
+	cutClient      func()
 	moved          atomic.Int64 // when bytes moved last, in any direction
 
 	// once guards who ended the tunnel and how: what follows is its consequence.
@@ -34,7 +36,7 @@ type tunnel struct {
 
 // cut ends the tunnel from another goroutine.
 func (t *tunnel) cut() {
-	_ = t.client.Socket().Close()
+	t.cutClient()
 	_ = t.server.Socket().Close()
 }
 
@@ -48,7 +50,11 @@ func (x *exchange) checkUpgrade() int {
 	if u == nil {
 		return 0
 	}
-	if !x.mayUpgrade(u) {
+	switch {
+	case x.mayUpgrade(u):
+	case x.stream != nil: // the request is nothing without (RFC 9220, section 3)
+		return http.StatusNotImplemented
+	default:
 		x.req.Upgrade = nil
 		return 0
 	}
@@ -130,8 +136,12 @@ func (x *exchange) switchProtocols(n int) failure {
 	x.server.Saw(backend.OK)
 	x.remember()
 	x.srv.r += n
-	x.rec.Status = http.StatusSwitchingProtocols
 	x.answered, x.keep = true, false
+	if x.stream != nil {
+		x.switchStream()
+		return failure{}
+	}
+	x.rec.Status = http.StatusSwitchingProtocols
 	x.out = x.appendSwitch(x.out[:0])
 	x.out = append(x.out, x.srv.bytes()...)
 	if !x.write(x.out) {
@@ -156,6 +166,9 @@ func (x *exchange) checkSwitch() error {
 		return errOther
 	case bytes.EqualFold(x.req.Upgrade, websocket):
 		key, _ := x.req.Get("sec-websocket-key")
+		if x.stream != nil {
+			key = x.socketKey()
+		}
 		accept, _ := x.resp.Get("sec-websocket-accept")
 		if string(accept) != acceptFor(key) {
 			return errKey
@@ -173,7 +186,11 @@ func acceptFor(key []byte) string {
 }
 
 func (x *exchange) appendSwitch(b []byte) []byte {
-	b = appendStatusLine(b, x.resp.Status, x.resp.Reason)
+	if x.stream != nil {
+		b = appendStatusLine(b, http.StatusOK, nil)
+	} else {
+		b = appendStatusLine(b, x.resp.Status, x.resp.Reason)
+	}
 	ch := x.changes()
 	cookie := x.route.Persistence.Cookie
 	var present uint64
@@ -181,13 +198,17 @@ func (x *exchange) appendSwitch(b []byte) []byte {
 		f := &x.resp.Fields[i]
 		if f.Kind.HopByHop() || f.Kind == h1.ContentLength || f.Kind == h1.Forbidden ||
 			ch.drops(f.Name, &present) || x.isRequestIDName(f.Name) ||
-			cookie != nil && setsCookie(f, cookie.Name) {
+			cookie != nil && setsCookie(f, cookie.Name) ||
+			x.stream != nil && h1.EqualFold(f.Name, "sec-websocket-accept") {
 			continue
 		}
 		b = appendField(b, f)
 	}
 	if cookie != nil {
 		b = x.appendAffinity(b)
+	}
+	if x.stream != nil {
+		return x.appendChanges(b, ch, present)
 	}
 	b = append(b, "Connection: Upgrade\r\nUpgrade: "...)
 	b = append(b, x.resp.Upgrade...)
@@ -196,22 +217,22 @@ func (x *exchange) appendSwitch(b []byte) []byte {
 
 // runTunnel moves bytes until the tunnel ends.
 func (x *exchange) runTunnel(sent int64) {
+	limit := x.route.TunnelTimeout
 	t := &tunnel{
 		route: x.route.Name, backend: x.backend.Name(), to: x.server,
-		client: x.c.io, server: x.to,
+		server: x.to, limit: limit,
 	}
+	client := x.tunnelClient(t)
 	t.moved.Store(netio.Now())
-	x.c.tunnel.Store(t)
-	defer x.c.tunnel.Store(nil)
+	x.c.tunnels.add(t)
+	defer x.c.tunnels.remove(t)
 	if s := x.e.snapshot.Load(); !s.hasRoute(t.route, t.backend) ||
 		x.route.CloseOnDown && !t.to.KeepsClients() { // looked at behind the line above, as by those who cut
 		return
 	}
-	limit := x.route.TunnelTimeout
-	t.client.ReadIdle, t.client.ReadUntil, t.client.WriteIdle = limit, 0, limit
 	t.server.ReadIdle, t.server.ReadUntil, t.server.WriteIdle = limit, 0, limit
-	up := half{t: t, e: x.e, from: t.client, to: t.server.Conn, reads: 'C', writes: 'S'}
-	down := half{t: t, e: x.e, from: t.server.Conn, to: t.client, reads: 'S', writes: 'C'}
+	up := half{t: t, e: x.e, from: client, to: t.server.Conn, reads: 'C', writes: 'S'}
+	down := half{t: t, e: x.e, from: t.server.Conn, to: client, reads: 'S', writes: 'C'}
 	done := make(chan struct{})
 	safe.Go(x.e.log, "tunnel", func() {
 		defer close(done)
@@ -222,76 +243,9 @@ func (x *exchange) runTunnel(sent int64) {
 	x.up.tunnelled = sent + up.bytes
 	x.rec.BytesOut += down.bytes
 	switch {
-	case errors.Is(t.err, netio.ErrTimeout):
+	case isTimeout(t.err):
 		x.end('c', 'D')
 	case t.err != nil:
 		x.end(t.who, 'D')
 	}
 }
-
-// half is one direction of a tunnel. While nothing moves it holds no buffer.
-type half struct {
-	t        *tunnel
-	e        *Engine
-	from, to *netio.Conn
-	buf      *[bulkBytes]byte
-	bytes    int64
-	// reads and writes are the letters of the sides in the termination state.
-	reads, writes byte
-}
-
-func (h *half) take() []byte {
-	if h.buf == nil {
-		h.buf = h.e.bulk.Get().(*[bulkBytes]byte)
-	}
-	return h.buf[:]
-}
-
-func (h *half) give() {
-	if h.buf != nil {
-		h.e.bulk.Put(h.buf)
-		h.buf = nil
-	}
-}
-
-// run copies until this direction ends, and tells the other side so. After an
-// error nothing can be made good: both directions end.
-func (h *half) run() {
-	who, err := h.reads, errPanicked
-	defer h.give()
-	defer func() {
-		h.t.once.Do(func() { h.t.who, h.t.err = who, err })
-		if err != nil {
-			h.t.cut()
-		}
-	}()
-	if who, err = h.copy(); err == nil {
-		who, err = h.writes, h.to.CloseWrite()
-	}
-}
-
-// copy moves bytes until the reading side ends, and tells whose error stopped
-// it.
-func (h *half) copy() (who byte, err error) {
-	for {
-		n, err := h.from.ReadLazy(h.take, h.give)
-		switch {
-		case n > 0:
-			h.t.moved.Store(netio.Now())
-			if _, err := h.to.Write(h.buf[:n]); err != nil {
-				return h.writes, err
-			}
-			h.bytes += int64(n)
-			h.give()
-		case errors.Is(err, io.EOF):
-			return h.reads, nil
-		case errors.Is(err, netio.ErrTimeout) && h.t.active(int64(h.from.ReadIdle)):
-			continue
-		case err != nil:
-			return h.reads, err
-		}
-	}
-}
-
-// active tells whether the other direction has moved bytes in time.
-func (t *tunnel) active(limit int64) bool { return netio.Now()-t.moved.Load() < limit }
