@@ -158,6 +158,9 @@ func (x *exchange) serve() {
 	x.keep = !x.req.Close
 	status := x.decide()
 	x.up.prepare(x)
+	if len(x.host) > 0 && x.challenged() {
+		return
+	}
 	if status != 0 {
 		x.end('P', 'R')
 		x.fail(status)

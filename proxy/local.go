@@ -69,6 +69,17 @@ func (x *exchange) redirect(r *Redirect) {
 	x.local(r.Status, string(b), nil)
 }
 
+// permanently is the status of a lasting redirect: the one that everybody knows
+// where no client can take it for leave to change the method (RFC 9110, section
+// 15.4.2).
+func (x *exchange) permanently() int {
+	switch string(x.req.Method) {
+	case http.MethodGet, http.MethodHead:
+		return http.StatusMovedPermanently
+	}
+	return http.StatusPermanentRedirect
+}
+
 // redirectToHTTPS answers on a listener that only redirects. The host is one
 // that a route knows and the path the canonical one, so that nobody is sent
 // where we are not.
@@ -87,7 +98,7 @@ func (x *exchange) redirectToHTTPS() {
 	if x.req.HasQuery {
 		b = append(append(b, '?'), x.req.Query...)
 	}
-	x.local(http.StatusPermanentRedirect, string(append(b, "\r\n"...)), nil)
+	x.local(x.permanently(), string(append(b, "\r\n"...)), nil)
 }
 
 // fail answers with an error page: the route's, the configured one, or a plain

@@ -26,6 +26,9 @@ type Snapshot struct {
 	ProxyProtocol *netset.Set
 	// TLS is the configuration of new handshakes; nil without TLS listeners.
 	TLS *tls.Config
+	// Challenge answers a certificate authority that asks over plain HTTP who
+	// controls a host, and tells whether it was asked for; nil is nobody.
+	Challenge func(host, path string) (answer string, ok bool)
 	// Timeouts hold for every request, as far as its route does not say otherwise.
 	Timeouts Timeouts
 	// Limits bound heads and bodies.

@@ -85,9 +85,17 @@ func TestRedirectToHTTPS(t *testing.T) {
 		"/a?b": "/a?b", "/": "/", "/a/./b": "/a/b", "//evil.example/x": "/evil.example/x",
 	} {
 		m := edge.Dial(t).Send(to("APP.example:8080", "GET", target)).Answer()
-		if location := m.Get("Location"); m.Status != 308 ||
+		if location := m.Get("Location"); m.Status != 301 ||
 			location != "https://app.example:"+port+want {
 			t.Errorf("%s: %+v", target, m)
+		}
+	}
+	for method, status := range map[string]int{
+		"HEAD": 301, "POST": 308, "PUT": 308, "DELETE": 308, "OPTIONS": 308,
+	} {
+		m := edge.Dial(t).Send(to("app.example", method, "/a")).Answer()
+		if m.Status != status || m.Get("Strict-Transport-Security") != "" {
+			t.Errorf("%s: %+v, want %d", method, m, status)
 		}
 	}
 	if m := edge.Dial(t).Send(to("nobody.example", "GET", "/")).Answer(); m.Status != 421 {

@@ -209,18 +209,18 @@ func TestSecurityHOSTRedirect(t *testing.T) {
 		status         int
 		inputs         []string
 	}{
-		{"known_host", "https://app.example:" + port + "/x?y=//z", 308, []string{
+		{"known_host", "https://app.example:" + port + "/x?y=//z", 301, []string{
 			ask("/x?y=//z", "app.example"), ask("/x?y=//z", "APP.example:80"),
 			ask("/./x?y=//z", "app.example."), ask("/x?y=//z", "app.example",
 				"X-Forwarded-Host: evil.example", "X-Forwarded-Proto: https"),
 			ask("http://app.example/x?y=//z", "app.example"),
 		}},
-		{"path_that_looks_like_a_host", "https://app.example:" + port + "/evil.example", 308,
+		{"path_that_looks_like_a_host", "https://app.example:" + port + "/evil.example", 301,
 			[]string{
 				ask("//evil.example", "app.example"), ask("///evil.example", "app.example"),
 				ask("/x/..//evil.example", "app.example"), ask("/%2e//evil.example", "app.example"),
 			}},
-		{"expression", "https://blue.pattern.example:" + port + "/", 308, []string{
+		{"expression", "https://blue.pattern.example:" + port + "/", 301, []string{
 			ask("/", "blue.pattern.example"), ask("/", "Blue.Pattern.example."),
 		}},
 		{"unknown_host", "", 421, []string{
