@@ -48,6 +48,13 @@ type Options struct {
 	// StrictSNI refuses clients that name no host, or one without a certificate,
 	// instead of showing them the first certificate.
 	StrictSNI bool
+	// Managed has the certificates of ManagedNames; nil: there are none.
+	Managed Managed
+	// ManagedNames are the host names, or "*." and a host name, that Managed may
+	// be asked for. Where a file covers one, the file wins; where Internal does,
+	// the name is left to it. Until Managed has a certificate the internal
+	// authority gives one that lives for days.
+	ManagedNames []string
 }
 
 // Manager is one consistent set of certificates and rules. It never changes;
