@@ -48,7 +48,8 @@ func (a *App) viewNode() stats.Node {
 		Started: a.started, Now: time.Now(), Draining: a.stopped,
 		Connections: a.engine.Open(), MaxConnections: int64(a.places.limit()),
 		ConnectionsTotal: counters.Connections.Load(), Refused: counters.Refused.Load(),
-		FailedHandshakes: counters.Handshakes.Load(), Panics: counters.Panics.Load(),
+		FailedHandshakes: counters.Handshakes.Load(), Abuses: counters.Abuses.Load(),
+		Panics:     counters.Panics.Load(),
 		Processors: runtime.GOMAXPROCS(0), Goroutines: runtime.NumGoroutine(),
 		Memory: use.memory, CPU: use.processor,
 	}

@@ -54,6 +54,9 @@ type Counters struct {
 	// Refused counts connections over a client's limit, Handshakes those that
 	// failed.
 	Refused, Handshakes atomic.Int64
+	// Abuses counts HTTP/2 connections that were ended for keeping us busy with what
+	// does nothing.
+	Abuses atomic.Int64
 }
 
 // New makes an Engine. It serves nothing before the first Swap.

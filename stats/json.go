@@ -55,6 +55,7 @@ type nodeJSON struct {
 	ConnectionsTotal int64     `json:"connections_total"`
 	Refused          int64     `json:"connections_refused_total"`
 	FailedHandshakes int64     `json:"tls_handshake_failures_total"`
+	Abuses           int64     `json:"http2_abuses_total"`
 	Panics           int64     `json:"panics_total"`
 	Processors       int       `json:"processors"`
 	Goroutines       int       `json:"goroutines"`

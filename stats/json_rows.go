@@ -37,7 +37,8 @@ func newNodeJSON(p *Picture) nodeJSON {
 		Host: n.Host, Version: n.Version, Go: n.Go, PID: n.PID, Started: n.Started,
 		Draining: n.Draining, Connections: n.Connections, MaxConnections: n.MaxConnections,
 		ConnectionsTotal: n.ConnectionsTotal, Refused: n.Refused,
-		FailedHandshakes: n.FailedHandshakes, Panics: n.Panics, Processors: n.Processors,
+		FailedHandshakes: n.FailedHandshakes, Abuses: n.Abuses, Panics: n.Panics,
+		Processors: n.Processors,
 		Goroutines: n.Goroutines, Memory: n.Memory, CPU: n.CPU.Seconds(), CPURate: p.CPU,
 	}
 }

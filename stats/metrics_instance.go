@@ -25,6 +25,9 @@ func instanceMetrics() *family[Picture] {
 		func(p *Picture) float64 { return float64(p.Node.Refused) })
 	f.counter("tls_handshake_failures_total", "TLS handshakes that came to nothing.",
 		func(p *Picture) float64 { return float64(p.Node.FailedHandshakes) })
+	f.counter("http2_abuses_total",
+		"HTTP/2 connections ended because their client kept us busy with nothing.",
+		func(p *Picture) float64 { return float64(p.Node.Abuses) })
 	f.counter("panics_total", "Mistakes of Doorward itself, each of which cost a request.",
 		func(p *Picture) float64 { return float64(p.Node.Panics) })
 	f.counter("config_reloads_total", "Reloads that came into force.",

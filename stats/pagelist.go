@@ -47,6 +47,7 @@ func processList(p *Picture) list {
 	add("Most connections", "n-connmax", countText(p.All.SessionsMax))
 	add("Refused, over a limit", "n-refused", countText(n.Refused))
 	add("Failed TLS handshakes", "n-tls", countText(n.FailedHandshakes))
+	add("Abused HTTP/2 connections", "n-abuse", countText(n.Abuses))
 	add("Panics", "n-panic", countText(n.Panics))
 	return l
 }

@@ -21,7 +21,7 @@ func (example) View() stats.View {
 		Node: stats.Node{
 			Host: "edge1", Version: "1.2.3", Go: "go1.27.4", PID: 4711, Started: now.Add(-time.Hour),
 			Now: now, Connections: 12, MaxConnections: 10_000, ConnectionsTotal: 90, Refused: 3,
-			FailedHandshakes: 2, Panics: 1, Processors: 2, Goroutines: 30, Memory: 1 << 20,
+			FailedHandshakes: 2, Abuses: 4, Panics: 1, Processors: 2, Goroutines: 30, Memory: 1 << 20,
 			CPU: 9 * time.Second,
 		},
 		Reload: stats.Reload{Done: 4, Refused: 1, At: now.Add(-time.Minute)},

@@ -37,8 +37,9 @@ type Node struct {
 	// ConnectionsTotal how many there were.
 	Connections, MaxConnections, ConnectionsTotal int64
 	// Refused counts connections over a client's limit, FailedHandshakes TLS
-	// handshakes that came to nothing, Panics mistakes of Doorward itself.
-	Refused, FailedHandshakes, Panics int64
+	// handshakes that came to nothing, Abuses HTTP/2 connections that were ended because
+	// their client kept us busy with nothing, Panics mistakes of Doorward itself.
+	Refused, FailedHandshakes, Abuses, Panics int64
 	// Processors is how many are used, Goroutines how many are there, Memory what
 	// the process holds, in bytes.
 	Processors, Goroutines int
