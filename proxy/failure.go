@@ -65,7 +65,7 @@ func (f failure) connectStatus() (code int, who, phase byte) {
 	var ce *backend.ConnectError
 	switch {
 	case !errors.As(f.err, &ce):
-	case ce.Reason == backend.TLS:
+	case ce.Reason == backend.TLS, ce.Reason == backend.Protocol:
 		return http.StatusBadGateway, 'S', 'C'
 	case ce.Reason == backend.Timeout:
 		return http.StatusServiceUnavailable, 's', 'C'

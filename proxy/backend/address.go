@@ -19,6 +19,8 @@ const (
 // address is where a server is, read from its URL.
 type address struct {
 	scheme string
+	// http2 says that the scheme alone tells that the server speaks HTTP/2.
+	http2 bool
 	// path is of a unix socket; host and port are of the others.
 	path string
 	host string
@@ -47,18 +49,21 @@ func fromURL(u *url.URL) (address, error) {
 	switch u.Scheme {
 	case "unix", "unix+https":
 		return unixAddress(u)
-	case "http", "https":
+	case "http", "https", "h2c":
 	default:
 		return address{}, fmt.Errorf(
-			"the scheme has to be http, https, unix or unix+https")
+			"the scheme has to be http, https, h2c, unix or unix+https")
 	}
 	if strings.Trim(u.Path, "/") != "" {
 		return address{}, fmt.Errorf(
 			"a path does not belong here, a route's strip_prefix and replace_prefix change paths")
 	}
 	a := address{scheme: u.Scheme, host: u.Hostname(), port: 80}
-	if u.Scheme == "https" {
+	switch u.Scheme {
+	case "https":
 		a.port = 443
+	case "h2c":
+		a.scheme, a.http2 = "http", true
 	}
 	if text := u.Port(); text != "" {
 		port, err := strconv.ParseUint(text, 10, 16)
@@ -148,6 +153,9 @@ func (a address) authority() string {
 func (a address) String() string {
 	if a.path != "" {
 		return "unix+" + a.scheme + "://" + a.path
+	}
+	if a.http2 {
+		return "h2c://" + a.dial()
 	}
 	return a.scheme + "://" + a.dial()
 }

@@ -47,9 +47,13 @@ func (s *Server) Keep(c *Conn) {
 }
 
 // current tells whether c leads to an address that the server still has.
-func (s *Server) current(c *Conn) bool {
+func (s *Server) current(c *Conn) bool { return s.leads(c.address, c.at) }
+
+// leads tells whether the server still has the address at an index of those known
+// before.
+func (s *Server) leads(known *addresses, at int) bool {
 	now := s.addresses.Load()
-	return now == c.address || now.has(c.address, c.at)
+	return now == known || now.has(known, at)
 }
 
 // open dials and shakes hands.

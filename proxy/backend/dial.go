@@ -20,6 +20,9 @@ type DialTo struct {
 	Port int
 	// Plain leaves TLS out.
 	Plain bool
+	// HTTP1 offers HTTP/1.1 in the handshake with a server that requests reach over
+	// HTTP/2.
+	HTTP1 bool
 }
 
 // DialTimes tells about an attempt at a connection.
@@ -54,14 +57,32 @@ func (s *Server) Dial(ctx context.Context, to DialTo) (net.Conn, DialTimes, erro
 		return sock, times, nil
 	}
 	began := time.Now()
-	conn := tls.Client(sock, s.tls)
-	err = conn.HandshakeContext(ctx)
+	conn, err := s.shakeHands(ctx, sock, to.HTTP1)
 	times.TLS = time.Since(began)
 	if err != nil {
-		_ = sock.Close()
-		return nil, times, s.failed(TLS, explain(err))
+		return nil, times, err
 	}
 	return conn, times, nil
+}
+
+// shakeHands begins TLS on a socket, which is closed when that fails. A server that
+// speaks HTTP/2 has to agree to it, unless http1 asks for the other.
+func (s *Server) shakeHands(ctx context.Context, sock net.Conn, http1 bool) (net.Conn, error) {
+	config := s.tls
+	if s.http2 && http1 {
+		config = config.Clone()
+		config.NextProtos = []string{"http/1.1"}
+	}
+	conn := tls.Client(sock, config)
+	err := conn.HandshakeContext(ctx)
+	if err == nil && s.http2 && !http1 && conn.ConnectionState().NegotiatedProtocol != "h2" {
+		err = errNoHTTP2
+	}
+	if err != nil {
+		_ = sock.Close()
+		return nil, s.failed(TLS, explain(err))
+	}
+	return conn, nil
 }
 
 func (s *Server) dialCheck(ctx context.Context, to DialTo, times *DialTimes) (net.Conn, error) {

@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 var (
@@ -32,6 +33,9 @@ const (
 	TLS
 	// Timeout means that Timeouts.Connect passed in whatever phase.
 	Timeout
+	// Protocol means that the server is there and does not speak HTTP/2, though it
+	// should.
+	Protocol
 )
 
 // String is a word for logs.
@@ -45,6 +49,8 @@ func (r Reason) String() string {
 		return "tls"
 	case Timeout:
 		return "timeout"
+	case Protocol:
+		return "protocol"
 	}
 	return "unknown"
 }
@@ -77,8 +83,31 @@ func (e *ConnectError) Unwrap() error { return e.Err }
 // Timeout tells whether time ran out, as net.Error does.
 func (e *ConnectError) Timeout() bool { return e.Reason == Timeout }
 
+// RefusedError says that the server did nothing of a request, so that it may go
+// out again whatever its method (RFC 9113, section 8.7).
+type RefusedError struct {
+	// Sent tells whether the server has seen the request; if not, its connection was
+	// over before it could be sent.
+	Sent bool
+	// Err is the cause, never nil.
+	Err error
+}
+
+// Error is the cause in words.
+func (e *RefusedError) Error() string { return "request not processed: " + e.Err.Error() }
+
+// Unwrap gives the cause.
+func (e *RefusedError) Unwrap() error { return e.Err }
+
 // ErrPin says that no key the server showed is a pinned one.
 var ErrPin = errors.New("its public key is not one of pin_sha256")
+
+// errNoHTTP2 says that TLS was agreed on, but not what to speak in it.
+var errNoHTTP2 = errors.New("no agreement on a protocol")
+
+// noProtocol is what crypto/tls calls the alert of a server that knows none of the
+// protocols we offer (RFC 7301, section 3.2); it has no type for it.
+const noProtocol = "tls: no application protocol"
 
 // mend says what an operator can do about a failed verification, since the
 // errors of crypto/x509 name the fault alone.
@@ -87,6 +116,8 @@ func mend(err error) string {
 	var invalid x509.CertificateInvalidError
 	var name x509.HostnameError
 	switch {
+	case errors.Is(err, errNoHTTP2), strings.Contains(err.Error(), noProtocol):
+		return "it does not offer HTTP/2, leave out http2"
 	case errors.As(err, &unknown):
 		return "its CA is not trusted, name it in tls.ca_file"
 	case errors.As(err, &name):

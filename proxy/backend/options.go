@@ -23,6 +23,11 @@ type Options struct {
 	// KeepAlive keeps connections to servers for the next request. Without it
 	// every request has its own, as with HAProxy's option http-server-close.
 	KeepAlive bool
+	// HTTP2 says that servers with https URLs speak HTTP/2, and those on unix sockets
+	// do so without an upgrade. Those with h2c URLs always do. Their connections carry
+	// many requests at a time, see [Server.RoundTrip]; KeepAlive and MaxIdle are not
+	// about them.
+	HTTP2 bool
 	// MaxIdle is the most idle connections kept for each server; 0 is 512.
 	MaxIdle int
 	// Balance is how requests are shared out.
@@ -54,8 +59,8 @@ type ServerOptions struct {
 	// Name is unique in the backend; empty takes the address in the URL.
 	Name string
 	// URL is http://host:port, https://host:port, unix:///path or
-	// unix+https:///path. Ports default to 80 and 443; a path on the server,
-	// credentials and queries are refused.
+	// unix+https:///path, or h2c://host:port for HTTP/2 without TLS. Ports default to
+	// 80 and 443; a path on the server, credentials and queries are refused.
 	URL string
 	// Weight is the share of the requests in proportion to the other weights; 0
 	// is no share.

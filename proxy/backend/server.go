@@ -17,6 +17,7 @@ type Server struct {
 	name      string
 	address   address
 	keepAlive bool
+	http2     bool
 	tls       *tls.Config // nil for plain servers
 	identity  identity
 	group     *group
@@ -56,6 +57,7 @@ type Server struct {
 	addresses atomic.Pointer[addresses]
 	resolved  chan struct{}
 	pool      pool
+	trunks    trunks
 	failures  atomic.Int64
 
 	// life ends with retire; lifeMu guards running.
@@ -74,6 +76,7 @@ type Server struct {
 type identity struct {
 	name, url string
 	keepAlive bool
+	http2     bool
 	tls       [sha256.Size]byte
 }
 
@@ -108,9 +111,10 @@ type Counters struct {
 	// Claims is how many places were taken.
 	Claims int64
 	// Connections is how many connections were opened, Reused how often an idle
-	// one was used again, Failures how often there was none to be had.
+	// one was used again, or one of HTTP/2 for another request, Failures how often
+	// there was none to be had.
 	Connections, Reused, Failures int64
-	// Idle is how many connections wait in the pool now.
+	// Idle is how many connections serve no request now.
 	Idle int
 }
 
@@ -137,10 +141,18 @@ func (b *Backend) newServer(o ServerOptions, material *tlsMaterial) (*Server, er
 	}
 	s.seed = seedOf(s.name)
 	s.log = b.log.With(zap.String("server", s.name))
-	s.identity = identity{name: s.name, url: a.String(), keepAlive: s.keepAlive}
+	if s.http2, err = b.speaksHTTP2(a); err != nil {
+		return nil, err
+	}
+	s.identity = identity{
+		name: s.name, url: a.String(), keepAlive: s.keepAlive, http2: s.http2,
+	}
 	if a.scheme == "https" {
 		if s.tls, err = material.clientConfig(a); err != nil {
 			return nil, err
+		}
+		if s.http2 {
+			s.tls.NextProtos = []string{"h2"}
 		}
 		s.identity.tls = material.digest
 	}
@@ -215,6 +227,7 @@ func (s *Server) Counters() Counters {
 // own are the counters without those of others that had the name before.
 func (s *Server) own() Counters {
 	c := s.pool.counters()
+	s.trunks.count(&c)
 	c.Claims = s.places.claims()
 	c.Failures = s.failures.Load()
 	return c

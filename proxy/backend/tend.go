@@ -23,6 +23,7 @@ func (s *Server) start() bool {
 func (s *Server) retire() {
 	s.end()
 	s.pool.close()
+	s.trunks.close()
 }
 
 // tend is the one goroutine of a server: it looks the name up, sweeps the pool and
@@ -77,6 +78,7 @@ func (s *Server) sweep() {
 	s.pool.drop(func(c *Conn) bool {
 		return now-c.kept > idleSweeps || !c.Quiet() || !s.current(c)
 	})
+	s.trunks.sweep(s.leads)
 }
 
 func (s *Server) untilSweep() time.Duration {
