@@ -49,7 +49,7 @@ func (g *generation) buildBackends(previous *generation) error {
 func (g *generation) backendOptions(c *config.Backend) backend.Options {
 	o := backend.Options{
 		Name: c.Name, Description: c.Description,
-		KeepAlive: c.ServerKeepAlive, Retries: c.Retries, Redispatch: c.Redispatch,
+		KeepAlive: c.ServerKeepAlive, HTTP2: c.HTTP2, Retries: c.Retries, Redispatch: c.Redispatch,
 		RetryOn: retryOn(c.RetryOn), Log: g.log,
 		Timeouts: backend.Timeouts{
 			Connect: time.Duration(c.Timeouts.Connect), Server: time.Duration(c.Timeouts.Server),

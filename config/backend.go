@@ -34,6 +34,9 @@ type Backend struct {
 	// Connections to servers are kept for the next request. With false every
 	// request has its own, as with HAProxy's option http-server-close.
 	ServerKeepAlive bool `toml:"server_keep_alive" default:"true"`
+	// Servers with https:// speak HTTP/2, and those on a Unix socket do so without TLS.
+	// Servers with h2c:// always do. gRPC needs it; WebSockets cannot pass there.
+	HTTP2 bool `toml:"http2" haproxy:"alpn,proto" default:"false"`
 	// How servers with https:// are verified.
 	TLS BackendTLS `toml:"tls"`
 	// Further attempts after the first one failed.
@@ -86,8 +89,8 @@ type BackendTLS struct {
 type Server struct {
 	// The name in logs and statistics, unique in the backend.
 	Name string `toml:"name" shows:"the address"`
-	// Where it is: "http://host:port", "https://host:port", or "unix:///path" for
-	// HTTP on a Unix socket.
+	// Where it is: "http://host:port", "https://host:port", "h2c://host:port" for
+	// HTTP/2 without TLS, or "unix:///path" for HTTP on a Unix socket.
 	URL string `toml:"url"`
 	// Its share of the requests. 0: none.
 	Weight int `toml:"weight" default:"1" min:"0" max:"256"`
@@ -108,6 +111,7 @@ type Server struct {
 	// Network and Address are what to dial, read from URL: "tcp" and "host:port"
 	// (default ports 80 and 443), or "unix" and an absolute path.
 	Network, Address string `toml:"-"`
-	// TLS says whether the server speaks HTTPS.
-	TLS bool `toml:"-"`
+	// TLS says whether the server speaks HTTPS, HTTP2 whether requests reach it over
+	// HTTP/2.
+	TLS, HTTP2 bool `toml:"-"`
 }

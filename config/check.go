@@ -9,14 +9,17 @@ import (
 // is in Expect; how often it is asked and how many answers count are HAProxy's
 // inter, rise and fall.
 type Check struct {
-	// What is done: an HTTP request, a TLS handshake, or only a TCP connection.
-	Type string `toml:"type" default:"http" enum:"http,tls,tcp"`
+	// What is done: an HTTP request, the question of gRPC's health checking protocol, a
+	// TLS handshake, or only a TCP connection.
+	Type string `toml:"type" default:"http" enum:"http,grpc,tls,tcp"`
 	// The method of the request.
 	Method string `toml:"method" default:"GET"`
 	// The path of the request, with a query where one is needed.
 	Path string `toml:"path" default:"/"`
-	// The version of HTTP.
-	Version string `toml:"version" default:"1.1" enum:"1.1,1.0"`
+	// The version of HTTP, where it is another one than requests have.
+	Version string `toml:"version" enum:"2,1.1,1.0" shows:"that of requests"`
+	// The gRPC service to ask about. Empty: the server as a whole.
+	Service string `toml:"service"`
 	// The Host field of the request.
 	Host string `toml:"host" shows:"the server's address"`
 	// More fields of the request: name = value.

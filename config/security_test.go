@@ -166,7 +166,7 @@ func oddServers(t *testing.T) {
 		"http://a?x", "http://a#x", "http://a/x", "http://u@a", "http://u:p@a", "http://bücher.example",
 		"http://[]", "http://[10.0.0.1]x", "http://*", "//a", "http:a", "HTTP://a", "ftp://a",
 		"unix://", "unix://a", "unix:///" + strings.Repeat("a", 200), "unix:///a?b", "unix:///a\nb",
-		"h2c://a", "https+insecure://a", "tcp://a:80",
+		"h2c://a/x", "h2c+unix:///a", "https+insecure://a", "tcp://a:80",
 	} {
 		quoted, err := json.Marshal(url)
 		if err != nil {

@@ -27,6 +27,7 @@ func (v *validator) backends() {
 		}
 		v.inherit(&b.Timeouts)
 		v.servers(b, p)
+		v.http2(b, p)
 		v.backendTLS(b, p.key("tls"))
 		v.balance(b, p)
 		if b.Check != nil {

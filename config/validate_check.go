@@ -23,6 +23,9 @@ func (v *validator) check(b *Backend, p place) {
 func (v *validator) checkKeys(c *Check, p place) {
 	if c.Type != "http" {
 		useless := []string{"method", "path", "version", "host", "headers", "body", "expect"}
+		if c.Type == "grpc" {
+			useless = slices.DeleteFunc(useless, func(key string) bool { return key == "host" })
+		}
 		if c.Type == "tcp" {
 			useless = append(useless, "tls")
 		}
@@ -31,6 +34,9 @@ func (v *validator) checkKeys(c *Check, p place) {
 				v.errorf(p.key(key), "", "has no effect with type = %q", c.Type)
 			}
 		}
+	}
+	if at := p.key("service"); c.Service != "" && c.Type != "grpc" {
+		v.errorf(at, "", "has no effect with type = %q", c.Type)
 	}
 	if c.Type == "tls" && c.TLS == "off" {
 		v.errorf(p.key("tls"), "", `a check of type "tls" needs TLS`)

@@ -107,15 +107,14 @@ func (v *validator) serverURL(s *Server, p place) {
 			"a server's URL has no user and password")
 	case !ok:
 		v.errorf(p, p.hintf("did you mean %q?", "http://"+s.URL), "%s is not a URL", p.shown())
-	case scheme == "h2c":
-		v.errorf(p, "", "h2c is not available in this version of Doorward")
 	case scheme == "unix":
 		v.socket(s, rest, p)
-	case scheme == "http" || scheme == "https":
+	case scheme == "http" || scheme == "https" || scheme == "h2c":
+		s.HTTP2 = scheme == "h2c"
 		v.hostURL(s, scheme == "https", p)
 	default:
-		v.errorf(p, didYouMean(scheme, []string{"http", "https", "unix"}),
-			"%s: the scheme is not one of http, https, unix", p.shown())
+		v.errorf(p, didYouMean(scheme, []string{"http", "https", "h2c", "unix"}),
+			"%s: the scheme is not one of http, https, h2c, unix", p.shown())
 	}
 }
 

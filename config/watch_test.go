@@ -47,7 +47,7 @@ func TestDefaultsOfChecksAndPersistence(t *testing.T) {
 		got, want any
 	}{
 		{"check", *b.Check, config.Check{
-			Type: "http", Method: "GET", Path: "/", Version: "1.1", TLS: "server",
+			Type: "http", Method: "GET", Path: "/", TLS: "server",
 			Expect:   config.Expect{Status: []config.StatusRange{{From: 200, To: 399}}},
 			Interval: two, FastInterval: two, DownInterval: two, Rise: 2, Fall: 3,
 			Initial: "none", Jitter: 5, Log: "changes", Observe: "off", ErrorLimit: 10,
