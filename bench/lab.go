@@ -13,17 +13,22 @@ import (
 
 const (
 	// smallBody is what the servers answer on /: 97 bytes.
-	smallBody = "A small answer, as long as the JSON of one record in a list or of an error message usually is.\\n"
-	bigBytes  = 1 << 20
+	smallBody  = "A small answer, as long as the JSON of one record in a list or of an error message generally is.\\n"
+	smallBytes = len(smallBody) - 1 // the \n is one byte
+	// bigBytes is how much they answer on /big, and what uploads send to /upload,
+	// which has an answer of uploadBytes.
+	bigBytes    = 1 << 20
+	uploadBytes = len("read\n")
 )
 
 // lab is one run: the servers, the proxies in front of them, and their folder.
 type lab struct {
-	dir     string
-	setting setting
-	origin  *process
-	proxies []*proxy
-	cores   cores
+	dir       string
+	setting   setting
+	origin    *process
+	proxies   []*proxy
+	cores     cores
+	authority *authority // behind the certificates of many names; nil before the first
 }
 
 // cores is who runs where.
@@ -32,8 +37,9 @@ type cores struct{ proxy, load int }
 // setting is what the configuration files are made from.
 type setting struct {
 	Dir         string
-	Certificate string // chain and key in one file
-	Root        bool   // nginx wants to be told which user it is
+	Certificate string  // chain and key in one file
+	Named       []named // the certificates of single names, for nginx
+	Root        bool    // nginx wants to be told which user it is
 	Servers     []string
 	HTTP, HTTPS string // of the proxy whose file it is
 	Hosts       []string
@@ -116,7 +122,7 @@ func (l *lab) start(ctx context.Context) error {
 		return err
 	}
 	for _, p := range l.proxies {
-		if err := l.launch(ctx, p); err != nil {
+		if err := l.launch(ctx, p, l.setting); err != nil {
 			return err
 		}
 	}
@@ -125,17 +131,17 @@ func (l *lab) start(ctx context.Context) error {
 
 // launch starts a proxy on ports and in a folder of its own and waits until it
 // listens.
-func (l *lab) launch(ctx context.Context, p *proxy) error {
+func (l *lab) launch(ctx context.Context, p *proxy, s setting) error {
 	ports, err := freeAddresses(3)
 	if err != nil {
 		return err
 	}
 	p.http, p.https = ports[0], ports[1]
-	s := l.setting
 	s.Watched, s.Metrics = p.name == "doorward-watched", ports[2]
 	if s.Dir, err = os.MkdirTemp(l.dir, p.name+"-"); err != nil {
 		return err
 	}
+	p.control = filepath.Join(s.Dir, "doorward.sock")
 	s.HTTP, s.HTTPS, s.Splice = p.http, p.https, p.name == "haproxy-splice"
 	file, err := s.render(p.template)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -25,10 +26,11 @@ const loadCommand = "load"
 
 // client is the load generator's setting.
 type client struct {
-	kind        string // fresh, upload or idle
+	kind        string // fresh, fresh-h2, upload or idle
 	address     string
 	host        string
 	certificate string // empty: without TLS
+	names       int    // so many servers' names to ask TLS for in place of the host
 	conns       int
 	duration    time.Duration
 
@@ -41,10 +43,11 @@ type client struct {
 func load(args []string, in io.Reader, out io.Writer) error {
 	var c client
 	flags := flag.NewFlagSet(loadCommand, flag.ContinueOnError)
-	flags.StringVar(&c.kind, "kind", "", "fresh, upload or idle")
+	flags.StringVar(&c.kind, "kind", "", "fresh, fresh-h2, upload or idle")
 	flags.StringVar(&c.address, "address", "", "of the proxy")
 	flags.StringVar(&c.host, "host", "", "to ask for")
 	flags.StringVar(&c.certificate, "certificate", "", "PEM file to trust; empty: no TLS")
+	flags.IntVar(&c.names, "names", 0, "ask TLS for one of so many names, by chance; 0: for the host")
 	flags.IntVar(&c.conns, "conns", 1, "connections at a time")
 	flags.DurationVar(&c.duration, "duration", time.Second, "how long")
 	if err := flags.Parse(args); err != nil {
@@ -65,7 +68,11 @@ func load(args []string, in io.Reader, out io.Writer) error {
 
 // prepare makes the TLS settings and the request, the same bytes every time.
 func (c *client) prepare() error {
+	protocol := "http/1.1"
 	switch c.kind {
+	case "fresh-h2":
+		protocol = "h2"
+		c.request = firstFlight(c.host)
 	case "fresh":
 		c.request = fmt.Appendf(nil, "GET / HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", c.host)
 	case "idle":
@@ -91,7 +98,7 @@ func (c *client) prepare() error {
 	// X25519 alone, because the OpenSSL of the others knows no hybrid group and a
 	// Go server would take one: the same handshake for all.
 	c.tls = &tls.Config{
-		RootCAs: trusted, ServerName: c.host, NextProtos: []string{"http/1.1"},
+		RootCAs: trusted, ServerName: c.host, NextProtos: []string{protocol},
 		MinVersion: tls.VersionTLS13, CurvePreferences: []tls.CurveID{tls.X25519},
 	}
 	return nil
@@ -101,7 +108,12 @@ func (c *client) dial() (net.Conn, error) {
 	if c.tls == nil {
 		return net.Dial("tcp", c.address)
 	}
-	return tls.Dial("tcp", c.address, c.tls)
+	if c.names == 0 {
+		return tls.Dial("tcp", c.address, c.tls)
+	}
+	settings := c.tls.Clone()
+	settings.ServerName = nameOf(rand.IntN(c.names))
+	return tls.Dial("tcp", c.address, settings)
 }
 
 // exchange sends the request and reads the whole answer.
@@ -111,6 +123,9 @@ func (c *client) exchange(conn net.Conn, answers *bufio.Reader) error {
 	}
 	if _, err := conn.Write(c.request); err != nil {
 		return err
+	}
+	if c.kind == "fresh-h2" {
+		return readStream(conn, answers)
 	}
 	answer, err := http.ReadResponse(answers, nil)
 	if err != nil {
@@ -176,7 +191,7 @@ func (c *client) worker(end time.Time) ([]time.Duration, error) {
 		if err := c.exchange(conn, answers); err != nil {
 			return nil, err
 		}
-		if c.kind == "fresh" {
+		if c.kind != "upload" {
 			conn.Close()
 			conn = nil
 		}

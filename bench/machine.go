@@ -43,7 +43,8 @@ func describe(ctx context.Context, l *lab) machine {
 			m.Versions = append(m.Versions, text)
 		}
 	}
-	m.Versions = append(m.Versions, versionOf(ctx, []string{"wrk", "-v"}))
+	m.Versions = append(m.Versions, versionOf(ctx, []string{"wrk", "-v"}),
+		versionOf(ctx, []string{"h2load", "--version"}))
 	return m
 }
 

@@ -56,7 +56,7 @@ func main() {
 	flag.StringVar(&o.perf, "perf", "", "instead of figures to keep, stacks sampled by perf into this `folder`")
 	flag.IntVar(&o.rounds, "rounds", 5, "how often each proxy has its turn in a row")
 	flag.DurationVar(&o.duration, "duration", 2*time.Second, "of one turn")
-	flag.DurationVar(&o.limit, "limit", 15*time.Minute, "stop everything after this time")
+	flag.DurationVar(&o.limit, "limit", 30*time.Minute, "stop everything after this time")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -96,11 +96,11 @@ func run(ctx context.Context, o options, out, progress io.Writer) error {
 	}
 	result := report{Machine: describe(ctx, lab)}
 	for _, r := range rows {
-		samples, err := lab.measure(ctx, r, o, progress)
+		measured, err := lab.measure(ctx, r, o, progress)
 		if err != nil {
 			return fmt.Errorf("row %s: %w", r.name, err)
 		}
-		result.Rows = append(result.Rows, rowResult{Name: r.name, Title: r.title, Samples: samples})
+		result.Rows = append(result.Rows, measured)
 	}
 	if o.json != "" {
 		if err := result.writeJSON(o.json); err != nil {

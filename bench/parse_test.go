@@ -48,6 +48,66 @@ func TestParseWrkRefusesWhatIsNoMeasurement(t *testing.T) {
 	}
 }
 
+const h2loadReport = `Application protocol: h2
+Warm-up phase is over for thread #0.
+Main benchmark duration is started for thread #0.
+Main benchmark duration is over for thread #0. Stopping all clients.
+
+finished in 1.50s, 4.00 req/s, 2.83MB/s
+requests: 4 total, 4 started, 4 done, 4 succeeded, 0 failed, 0 errored, 0 timeout
+status codes: 3 2xx, 0 3xx, 0 4xx, 0 5xx
+traffic: 2.83MB (2965826) total, 2.89MB (3029952) headers (space savings 51.02%), 291B (291) data
+                     min         max         mean         sd        +/- sd
+time for request:       38us      4.87ms       919us       356us    73.42%
+req/s           :       1.42        2.76        2.70        0.62    75.00%
+`
+
+var twoStreams = row{conns: 1, streams: 2, size: smallBytes}
+
+func TestCheckH2load(t *testing.T) {
+	if err := checkH2load(h2loadReport, twoStreams); err != nil {
+		t.Errorf("checkH2load = %v", err)
+	}
+	for name, change := range map[string][2]string{
+		"HTTP/1.1":          {"protocol: h2", "protocol: http/1.1"},
+		"failed":            {"0 failed", "1 failed"},
+		"errored":           {"0 errored", "12 errored"},
+		"timeout":           {"0 timeout", "3 timeout"},
+		"redirected":        {"0 3xx", "4 3xx"},
+		"refused":           {"0 5xx", "4 5xx"},
+		"short answers":     {"(291)", "(193)"},
+		"an idle client":    {"1.42 ", "0.00 "},
+		"no counts":         {"succeeded", "done"},
+		"no sum of traffic": {"data", "bytes"},
+	} {
+		text := strings.Replace(h2loadReport, change[0], change[1], 1)
+		if err := checkH2load(text, twoStreams); err == nil || text == h2loadReport {
+			t.Errorf("%s: checkH2load gives no error", name)
+		}
+	}
+}
+
+func TestParseH2loadLog(t *testing.T) {
+	o, err := parseH2loadLog([]byte("1795394735410983\t0\t1006\n1795394735410995\t200\t1042\n"+
+		"1795394735411014\t200\t27\n"), twoStreams)
+	want := outcome{Requests: 3, P50: 1006 * time.Microsecond, P99: 1042 * time.Microsecond}
+	if err != nil || o != want {
+		t.Errorf("parseH2loadLog = %+v, %v, want %+v", o, err, want)
+	}
+	for name, text := range map[string]string{
+		"nothing":              "",
+		"a failed stream":      "1\t-1\t5\n",
+		"a refused request":    "1\t503\t5\n",
+		"no statuses":          strings.Repeat("1\t0\t5\n", 3),
+		"a line that is short": "1\t200\n",
+		"a time that is none":  "1\t200\tsoon\n",
+	} {
+		if o, err := parseH2loadLog([]byte(text), twoStreams); err == nil {
+			t.Errorf("%s: parseH2loadLog = %+v without an error", name, o)
+		}
+	}
+}
+
 func TestParseStat(t *testing.T) {
 	tail := ") S 17 4242 4242 0 -1 4194560 1 0 0 0 120 34 5 6 20 0 9 0 1 2 3\n"
 	for _, name := range []string{"nginx", "a b", "evil) S 1 (x", ""} {

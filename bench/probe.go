@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -21,21 +22,48 @@ func (l *lab) probe(p *proxy) error {
 	}
 	trusted := x509.NewCertPool()
 	trusted.AppendCertsFromPEM(text)
-	var failed error
-	for scheme, address := range map[string]string{"http": p.http, "https": p.https} {
-		client := &http.Client{Timeout: patience, Transport: &http.Transport{
-			TLSClientConfig: &tls.Config{RootCAs: trusted},
-			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-				return (&net.Dialer{}).DialContext(ctx, "tcp", address)
-			},
-		}}
-		for _, host := range l.setting.Hosts {
-			failed = errors.Join(failed, l.probeHost(client, scheme+"://"+host))
-		}
-		client.CloseIdleConnections()
+	if p.http2, err = speaksHTTP2(p.https, l.host()); err != nil {
+		return err
+	}
+	failed := l.probeOver(p.http, "http://", &http.Transport{})
+	failed = errors.Join(failed, l.probeOver(p.https, "https://", &http.Transport{
+		TLSClientConfig: &tls.Config{RootCAs: trusted},
+	}))
+	if p.http2 {
+		alone := new(http.Protocols)
+		alone.SetHTTP2(true)
+		failed = errors.Join(failed, l.probeOver(p.https, "https://", &http.Transport{
+			TLSClientConfig: &tls.Config{RootCAs: trusted}, Protocols: alone,
+		}))
 	}
 	if p.name != "nginx" { // its package cannot remove the field
 		failed = errors.Join(failed, lacksServer(p.http, l.host()))
+	}
+	return failed
+}
+
+// speaksHTTP2 asks for it in a handshake (RFC 9113, section 3.2).
+func speaksHTTP2(address, host string) (bool, error) {
+	conn, err := tls.Dial("tcp", address, &tls.Config{
+		ServerName: host, InsecureSkipVerify: true,
+		NextProtos: []string{"h2", "http/1.1"},
+	})
+	if err != nil {
+		return false, err
+	}
+	defer conn.Close()
+	return conn.ConnectionState().NegotiatedProtocol == "h2", nil
+}
+
+// probeOver asks for every host at an address.
+func (l *lab) probeOver(address, scheme string, over *http.Transport) (failed error) {
+	over.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "tcp", address)
+	}
+	client := &http.Client{Timeout: patience, Transport: over}
+	defer client.CloseIdleConnections()
+	for _, host := range l.setting.Hosts {
+		failed = errors.Join(failed, l.probeHost(client, scheme+host))
 	}
 	return failed
 }
@@ -45,7 +73,7 @@ func (l *lab) probeHost(client *http.Client, url string) error {
 	if err != nil {
 		return err
 	}
-	if len(body) != len(smallBody)-1 { // the \n is one byte
+	if len(body) != smallBytes {
 		return fmt.Errorf("%s/: %d bytes", url, len(body))
 	}
 	for name, value := range l.setting.Headers {
@@ -70,6 +98,22 @@ func (l *lab) probeHost(client *http.Client, url string) error {
 	_, big, err := get(client, url+"/big")
 	if err == nil && len(big) != bigBytes {
 		err = fmt.Errorf("%s/big: %d bytes", url, len(big))
+	}
+	if err != nil {
+		return err
+	}
+	return probeUpload(client, url+"/upload")
+}
+
+func probeUpload(client *http.Client, url string) error {
+	answer, err := client.Post(url, "text/plain", bytes.NewReader(make([]byte, bigBytes)))
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err == nil && (answer.StatusCode != http.StatusOK || len(body) != uploadBytes) {
+		err = fmt.Errorf("%s: %s, %q", url, answer.Status, body)
 	}
 	return err
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // patience is how long a program may take to listen, and to end.
-const patience = 10 * time.Second
+const patience = time.Minute
 
 // process is a program that runs until stop.
 type process struct {
@@ -56,7 +56,7 @@ func program(name string) (string, error) {
 	if path, again := exec.LookPath(filepath.Join("/usr/sbin", name)); again == nil {
 		return path, nil
 	}
-	return "", fmt.Errorf("%w (make tools installs HAProxy, nginx and wrk; make build makes Doorward)", err)
+	return "", fmt.Errorf("%w (make tools installs HAProxy, nginx, wrk and h2load; make build makes Doorward)", err)
 }
 
 // listening waits until all addresses accept a connection.

@@ -20,6 +20,8 @@ type proxy struct {
 	version  []string // the command that prints it
 
 	http, https string // where it listens
+	control     string // the socket of Doorward's commands
+	http2       bool   // a client that wants HTTP/2 gets it
 	process     *process
 }
 
@@ -57,6 +59,14 @@ func contenders(doorward string) []*proxy {
 // place compiled in belongs to root.
 func nginxCommand(file string) []string {
 	return []string{"nginx", "-e", "stderr", "-p", filepath.Dir(file), "-c", file}
+}
+
+// Default is the file of the certificate for names that have none.
+func (s setting) Default() string {
+	if len(s.Named) > 0 {
+		return s.Named[0].File
+	}
+	return s.Certificate
 }
 
 // render writes a program's configuration file and returns its path.

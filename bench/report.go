@@ -20,6 +20,7 @@ type report struct {
 type rowResult struct {
 	Name, Title string
 	Samples     []sample
+	Lacking     []string // proxies that do not speak the row's protocol
 }
 
 func (r report) writeJSON(file string) error {
@@ -33,18 +34,24 @@ func (r report) writeJSON(file string) error {
 // write prints Markdown that reads as a table in a terminal too: medians, and the
 // smallest and the largest for the figure that is compared.
 func (r report) write(out io.Writer) error {
-	load := [][]string{{"row", "proxy", "requests/s", "CPU us/request", "min-max", "of HAProxy", "p50", "p99",
-		"peak MiB"}}
-	idle := [][]string{{"row", "proxy", "KiB/connection", "min-max", "of HAProxy", "MiB in all"}}
+	load := [][]string{{"row", "proxy", "requests/s", "CPU us/request", "min-max", "of HAProxy",
+		"of nginx", "p50", "p99", "peak MiB"}}
+	idle := [][]string{{"row", "proxy", "KiB/connection", "min-max", "of HAProxy", "of nginx",
+		"MiB in all"}}
+	certs := [][]string{{"row", "proxy", "CPU us/handshake", "min-max", "of HAProxy", "of nginx",
+		"with one", "of that", "start", "reload", "MiB"}}
 	for _, row := range r.Rows {
-		if row.Samples[0].Held != 0 {
+		switch {
+		case row.Samples[0].Held != 0:
 			idle = append(idle, row.lines(idleLine, sample.perConnection)...)
-		} else {
+		case row.Samples[0].Start != 0:
+			certs = append(certs, row.lines(certificatesLine, sample.perRequest)...)
+		default:
 			load = append(load, row.lines(loadLine, sample.perRequest)...)
 		}
 	}
 	text := r.Machine.String() + "\n"
-	for _, table := range [][][]string{load, idle} {
+	for _, table := range [][][]string{load, idle, certs} {
 		if len(table) > 1 {
 			text += "\n" + markdown(table)
 		}
@@ -57,7 +64,7 @@ func (r report) write(out io.Writer) error {
 type figures struct {
 	samples []sample
 	compare func(sample) float64
-	ratio   string // to HAProxy's median
+	ratios  []string // to the medians of HAProxy and nginx
 }
 
 func (r rowResult) lines(line func(figures) []string, compare func(sample) float64) [][]string {
@@ -72,10 +79,18 @@ func (r rowResult) lines(line func(figures) []string, compare func(sample) float
 	var lines [][]string
 	for _, name := range order {
 		f := figures{samples: of[name], compare: compare}
-		if base := of["haproxy"]; base != nil {
-			f.ratio = fmt.Sprintf("%.2f", median(of[name], compare)/median(base, compare))
+		for _, other := range []string{"haproxy", "nginx"} {
+			ratio := ""
+			if base := of[other]; base != nil {
+				ratio = fmt.Sprintf("%.2f", median(of[name], compare)/median(base, compare))
+			}
+			f.ratios = append(f.ratios, ratio)
 		}
 		lines = append(lines, append([]string{r.Title, name}, line(f)...))
+	}
+	for _, name := range r.Lacking {
+		nothing := slices.Repeat([]string{"-"}, len(lines[0])-2)
+		lines = append(lines, append([]string{r.Title, name}, nothing...))
 	}
 	return lines
 }
@@ -85,7 +100,7 @@ func loadLine(f figures) []string {
 		fmt.Sprintf("%.0f", median(f.samples, sample.rate)),
 		fmt.Sprintf("%.1f", median(f.samples, f.compare)),
 		f.span(),
-		f.ratio,
+		f.ratios[0], f.ratios[1],
 		latency(median(f.samples, func(s sample) float64 { return float64(s.P50) })),
 		latency(median(f.samples, func(s sample) float64 { return float64(s.P99) })),
 		f.resident(),
@@ -93,7 +108,23 @@ func loadLine(f figures) []string {
 }
 
 func idleLine(f figures) []string {
-	return []string{fmt.Sprintf("%.1f", median(f.samples, f.compare)), f.span(), f.ratio, f.resident()}
+	return []string{fmt.Sprintf("%.1f", median(f.samples, f.compare)), f.span(),
+		f.ratios[0], f.ratios[1], f.resident()}
+}
+
+func certificatesLine(f figures) []string {
+	reload := "-"
+	if f.samples[0].Reload != 0 {
+		reload = latency(median(f.samples, func(s sample) float64 { return float64(s.Reload) }))
+	}
+	return []string{
+		fmt.Sprintf("%.1f", median(f.samples, f.compare)), f.span(), f.ratios[0], f.ratios[1],
+		fmt.Sprintf("%.1f", median(f.samples, func(s sample) float64 { return s.Alone })),
+		fmt.Sprintf("%.2f", median(f.samples, sample.toAlone)),
+		latency(median(f.samples, func(s sample) float64 { return float64(s.Start) })),
+		reload,
+		f.resident(),
+	}
 }
 
 func (f figures) span() string {

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -16,11 +17,20 @@ import (
 // row is one kind of load.
 type row struct {
 	name, title string
-	path        string // for wrk; empty: the load generator of our own
+	path        string // for wrk and h2load; empty: the load generator of our own
 	kind        string // for that one
 	conns       int
 	tls         bool
+	names       int    // to ask TLS for by chance; 0: the one host
+	rounds      int    // no more than these, where a turn takes long; 0: as many as wanted
+	without     string // a proxy that has no turn
+	streams     int    // on each connection, for h2load; 0: HTTP/1.1
+	upload      bool   // for h2load, the body is the big file
+	size        int    // of an answer, for h2load
 }
+
+// http2 tells whether the row's clients speak nothing else.
+func (r row) http2() bool { return r.streams > 0 }
 
 func rows() []row {
 	return []row{
@@ -31,7 +41,21 @@ func rows() []row {
 		{name: "down-tls", title: "1 MiB answer + TLS", path: "/big", conns: 16, tls: true},
 		{name: "up", title: "1 MiB upload", kind: "upload", conns: 8},
 		{name: "up-tls", title: "1 MiB upload + TLS", kind: "upload", conns: 8, tls: true},
+		{name: "h2-small", title: "97 bytes, HTTP/2, 16 x 10 streams", path: "/", conns: 16,
+			streams: 10, size: smallBytes},
+		{name: "h2-16x100", title: "97 bytes, HTTP/2, 16 x 100 streams", path: "/", conns: 16,
+			streams: 100, size: smallBytes},
+		{name: "h2-1000x1", title: "97 bytes, HTTP/2, 1,000 x 1 stream", path: "/",
+			conns: 1000, streams: 1, size: smallBytes},
+		{name: "h2-new-tls", title: "HTTP/2, new TLS connection each", kind: "fresh-h2", conns: 16,
+			tls: true, streams: 1},
+		{name: "h2-down", title: "1 MiB answer, HTTP/2", path: "/big", conns: 4,
+			streams: 4, size: bigBytes},
+		{name: "h2-up", title: "1 MiB upload, HTTP/2", path: "/upload", conns: 4,
+			streams: 2, upload: true, size: uploadBytes},
 		{name: "idle-tls", title: "2,000 idle TLS connections", kind: "idle", conns: 2000, tls: true},
+		{name: "certs", title: "10,000 certificates", kind: "certs", conns: 16, tls: true,
+			names: 10_000, rounds: 2, without: "doorward-watched"},
 	}
 }
 
@@ -63,11 +87,27 @@ func selectRows(names string) ([]row, error) {
 // in the proxies' files.
 func (l *lab) host() string { return l.setting.Hosts[1] }
 
-// apply puts the row's load on a proxy for the duration.
-func (l *lab) apply(ctx context.Context, r row, p *proxy, d time.Duration) (outcome, error) {
-	if r.path != "" {
-		return l.wrk(ctx, r, p, d)
+// apply puts the row's load on a proxy for the duration. The stopwatch runs while
+// what the outcome counts is going on.
+func (l *lab) apply(ctx context.Context, r row, p *proxy, d time.Duration, w *stopwatch) (
+	outcome, error,
+) {
+	if r.http2() && r.path != "" {
+		return l.h2load(ctx, r, p, d, w)
 	}
+	if err := w.start(); err != nil {
+		return outcome{}, err
+	}
+	load := l.generate
+	if r.path != "" {
+		load = l.wrk
+	}
+	o, err := load(ctx, r, p, d)
+	return o, errors.Join(err, w.stop())
+}
+
+// generate loads a proxy with the load generator of our own.
+func (l *lab) generate(ctx context.Context, r row, p *proxy, d time.Duration) (outcome, error) {
 	cmd, err := l.generator(ctx, r, p, d)
 	if err != nil {
 		return outcome{}, err
@@ -90,6 +130,9 @@ func (l *lab) generator(ctx context.Context, r row, p *proxy, d time.Duration) (
 		"-conns", fmt.Sprint(r.conns), "-duration", d.String()}
 	if r.tls {
 		args = append(args, "-address", p.https, "-certificate", l.setting.Certificate)
+	}
+	if r.names > 0 {
+		args = append(args, "-names", fmt.Sprint(r.names), "-certificate", l.trusted())
 	}
 	return exec.CommandContext(ctx, self, args...), nil
 }

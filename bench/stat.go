@@ -90,6 +90,23 @@ func family(pid int) ([]stat, error) {
 	return members, nil
 }
 
+// stopwatch takes the CPU time that a process uses from start to stop.
+type stopwatch struct {
+	process     *process
+	begin, used time.Duration
+}
+
+func (w *stopwatch) start() (err error) {
+	w.begin, err = w.process.cpu()
+	return err
+}
+
+func (w *stopwatch) stop() error {
+	end, err := w.process.cpu()
+	w.used = end - w.begin
+	return err
+}
+
 // cpu is the time that the process and its children have used.
 func (p *process) cpu() (time.Duration, error) {
 	members, err := family(p.cmd.Process.Pid)
