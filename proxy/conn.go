@@ -14,6 +14,7 @@ import (
 	"doorward/internal/safe"
 	"doorward/proxy/backend"
 	"doorward/proxy/h1"
+	"doorward/proxy/h2"
 	"doorward/proxy/netio"
 )
 
@@ -39,6 +40,8 @@ type conn struct {
 	state atomic.Int32
 	// route is that of the request at work, or of the last one.
 	route atomic.Pointer[Route]
+	// many serves the connection once its handshake chose HTTP/2.
+	many atomic.Pointer[h2.Conn]
 	// tunnels are what upgraded requests go through.
 	tunnels tunnelSet
 	// to is the server connection at work, for cut.
@@ -78,6 +81,10 @@ const (
 func (c *conn) serve() {
 	s := c.e.snapshot.Load()
 	if s == nil || !c.begin(s) {
+		return
+	}
+	if c.speaksHTTP2() {
+		c.serveHTTP2(c.e.snapshot.Load())
 		return
 	}
 	c.take, c.give = c.takeBuffer, c.giveBuffer
@@ -144,6 +151,11 @@ func (c *conn) handshake(s *Snapshot) error {
 	state := c.io.TLS().ConnectionState()
 	c.tlsVersion, c.tlsCipher = state.Version, state.CipherSuite
 	return nil
+}
+
+func (c *conn) speaksHTTP2() bool {
+	t := c.io.TLS()
+	return t != nil && t.ConnectionState().NegotiatedProtocol == "h2"
 }
 
 // tlsState is what the handshake agreed on, nil without one.
@@ -287,6 +299,10 @@ func (c *conn) lingerClose() {
 // wakeIdle ends the connection if it waits for a request. The state decides
 // races with a request that arrives: either it is served whole, or not begun.
 func (c *conn) wakeIdle() {
+	if many := c.many.Load(); many != nil {
+		many.Drain()
+		return
+	}
 	if c.state.CompareAndSwap(idle, woken) {
 		c.io.Abort()
 	}
@@ -297,6 +313,9 @@ func (c *conn) cut() {
 	c.tunnels.each((*tunnel).cut)
 	if to := c.to.Load(); to != nil {
 		_ = to.Socket().Close()
+	}
+	if many := c.many.Load(); many != nil {
+		many.Abort()
 	}
 	c.io.Abort()
 	_ = c.io.Socket().Close()

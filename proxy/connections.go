@@ -40,7 +40,8 @@ func (c *conn) describe() Connection {
 		Peer: c.peer, Listener: c.l.Name, Opened: c.opened, TLS: c.l.TLS, State: "request",
 		Requests: c.requests.Load(),
 	}
-	if c.state.Load() != busy {
+	many := c.many.Load()
+	if c.state.Load() != busy || many != nil && many.Streams() == 0 {
 		d.State = "idle"
 	}
 	if r := c.route.Load(); r != nil {

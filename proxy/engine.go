@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"doorward/internal/access"
+	"doorward/proxy/h2"
 	"doorward/proxy/netio"
 )
 
@@ -42,9 +43,11 @@ type Engine struct {
 	cutting   chan struct{}
 	exchanges sync.Pool
 	bulk      sync.Pool
-	clients   perClient
-	conns     registry
-	counters  Counters
+	// dictionary is what all HTTP/2 connections know of heads.
+	dictionary *h2.Dictionary
+	clients    perClient
+	conns      registry
+	counters   Counters
 }
 
 // Counters are totals since the start. Read them with their Load methods.
@@ -61,7 +64,9 @@ type Counters struct {
 
 // New makes an Engine. It serves nothing before the first Swap.
 func New(o Options) *Engine {
-	e := &Engine{log: o.Log, cutting: make(chan struct{})}
+	e := &Engine{
+		log: o.Log, cutting: make(chan struct{}), dictionary: h2.NewDictionary(),
+	}
 	e.SetAccessLog(o.Access)
 	e.exchanges.New = func() any { return newExchange() }
 	e.bulk.New = func() any { return new([bulkBytes]byte) }

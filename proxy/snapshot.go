@@ -33,6 +33,8 @@ type Snapshot struct {
 	Timeouts Timeouts
 	// Limits bound heads and bodies.
 	Limits Limits
+	// HTTP2 says how connections with HTTP/2 are served.
+	HTTP2 HTTP2
 	// Forwarding chooses the forwarding headers that servers get.
 	Forwarding Forwarding
 	// RequestIDHeader carries the request id, in both directions; "" is none.

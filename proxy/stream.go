@@ -124,7 +124,8 @@ func (p *presence) reset() { p.left, p.gone, p.to = false, nil, nil }
 
 // serveStream answers the request of one stream, in a goroutine of its own. A panic
 // ends the stream and nothing else.
-func (c *conn) serveStream(s stream, req *h1.Request, protocol string) {
+// Refusal is why the request cannot be served, nil for one that can be.
+func (c *conn) serveStream(s stream, req *h1.Request, refusal error, protocol string) {
 	x := c.e.exchanges.Get().(*exchange)
 	x.c, x.e, x.stream, x.req, x.protocol = c, c.e, s, req, protocol
 	defer x.endStream()
@@ -133,7 +134,12 @@ func (c *conn) serveStream(s stream, req *h1.Request, protocol string) {
 	x.began = netio.Now()
 	x.headAt = x.began
 	s.Watch(x.leave)
-	x.serve()
+	if refusal != nil {
+		x.up.prepare(x)
+		x.refuse(refusal)
+	} else {
+		x.serve()
+	}
 	x.finish()
 	if !x.answered {
 		s.Reset(resetInternal)

@@ -50,6 +50,9 @@ var (
 	errChunkEnd     = bad("chunk data not followed by a line end")
 	errChunkExt     = bad("malformed or overlong chunk extension")
 	errTrailer      = bad("framing or routing header among the trailers")
+	errCase         = bad("upper case in a header name")
+	errBlanks       = bad("white space around a header value")
+	errConnection   = bad("header that belongs to a connection, not to a stream")
 	errStatusLine   = bad("malformed status line")
 	errAsterisk     = bad("asterisk target without OPTIONS")
 	errExpect       = &SyntaxError{417, "expectation other than 100-continue"}
@@ -61,3 +64,6 @@ var (
 	errNameLength   = &SyntaxError{431, "header name too long"}
 	errRefused      = &SyntaxError{405, "method not allowed"}
 )
+
+// ErrLarge is the error of a head that is larger than the limits allow.
+var ErrLarge error = errHeadBytes

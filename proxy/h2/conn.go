@@ -1,0 +1,281 @@
+package h2
+
+import (
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+
+	"doorward/internal/safe"
+	"doorward/proxy/h1"
+)
+
+// Conn is one connection. Its exported methods may be called from any goroutine.
+type Conn struct {
+	t       Transport
+	o       Options
+	handler Handler
+	parser  h1.Parser
+
+	// The following belongs to the goroutine that reads.
+	in      input
+	framer  *http2.Framer
+	decoder *hpack.Decoder
+	block   block
+	purses  purses
+	heard   bool // the client's settings came
+	// sawEnds and sawData are the totals that earned budgets last.
+	sawEnds, sawData int
+
+	mu sync.Mutex
+	// The following is guarded by mu.
+	out     output
+	encoder encoder
+	streams map[uint32]*Stream
+	// last is the highest number that the client has used, active how many streams are
+	// open, running how many handlers are at work.
+	last            uint32
+	active, running int
+	opened          int
+	// window is how much more the client may send, credit what it was not told yet that
+	// it may, send how much more we may, starved who waits for that.
+	window, credit int
+	send           int64
+	starved        []*Stream
+	// initial is the window of a new stream of the client's, frameSize its largest
+	// frame.
+	initial   int64
+	frameSize int
+	// resets are the streams that we reset last: what is on its way on them is no
+	// fault of the client.
+	resets [64]uint32
+	nreset int
+	// ends counts whole answers, sentData frames with data.
+	ends, sentData int
+	idleSince      time.Time
+	draining       drainState
+	drainedAt      time.Time
+	done           bool
+	ended          sync.Cond // running has become 0
+}
+
+// drainState is how far the end of a connection in good order has come.
+type drainState uint8
+
+const (
+	notDraining drainState = iota
+	warned                 // the client was told that the end is near
+	drained                // and which stream was the last
+)
+
+// New makes a Conn, which serves nothing before Serve.
+func New(t Transport, o Options, h Handler) *Conn {
+	c := &Conn{t: t, o: o.complete(), handler: h, streams: make(map[uint32]*Stream)}
+	c.parser = h1.Parser{Limits: c.o.Limits}
+	c.in.c = c
+	c.framer = newFramer(&c.in)
+	c.decoder = hpack.NewDecoder(tableBytes, c.block.take)
+	c.decoder.SetMaxStringLength(c.o.Limits.HeadBytes)
+	c.block.c = c
+	c.purses = newPurses(c.o.Budgets)
+	c.encoder = newEncoder(c.o.Dictionary)
+	c.window = c.o.ConnWindow
+	c.send, c.initial, c.frameSize = defaultWindow, defaultWindow, smallestFrame
+	c.idleSince = time.Now()
+	c.ended.L = &c.mu
+	return c
+}
+
+// defaultWindow is every window before anybody says otherwise (RFC 9113, section
+// 6.9.2).
+const defaultWindow = 65535
+
+func newFramer(r io.Reader) *http2.Framer {
+	f := http2.NewFramer(nil, r)
+	f.SetReuseFrames()
+	f.SetMaxReadFrameSize(smallestFrame)
+	return f
+}
+
+// Serve serves the connection until it ends, first being what was read of it already.
+// When it returns no handler is at work any more. How a connection ends in good order
+// is no error.
+func (c *Conn) Serve(first []byte) error {
+	c.in.first = first
+	c.mu.Lock()
+	c.putSettings()
+	if extra := c.o.ConnWindow - defaultWindow; extra > 0 {
+		c.putWindow(0, extra)
+	}
+	c.flush()
+	err := c.readPreface()
+	for err == nil {
+		err = c.readFrame()
+	}
+	return c.end(err)
+}
+
+// end ends everything, and says goodbye where the client broke the rules.
+func (c *Conn) end(err error) error {
+	var fault *connError
+	code, reason := http2.ErrCodeNo, ""
+	switch {
+	case errors.As(err, &fault):
+		code, reason = fault.code, fault.reason
+	case errors.Is(err, errIdle), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF),
+		errors.Is(err, errFinished):
+		err = nil
+	}
+	c.mu.Lock()
+	if c.out.err == nil && (code != http2.ErrCodeNo || c.draining != drained) {
+		c.putGoAway(c.last, code, reason)
+	}
+	c.flush()
+	c.die(ErrGone)
+	c.mu.Lock()
+	for c.running > 0 {
+		c.ended.Wait()
+	}
+	c.mu.Unlock()
+	c.in.give()
+	return err
+}
+
+// die ends all streams because the connection has ended.
+func (c *Conn) die(why error) {
+	c.mu.Lock()
+	if c.out.err == nil {
+		c.out.err = why
+	}
+	c.done = true
+	c.out.buf = nil
+	left := make([]*Stream, 0, len(c.streams))
+	for _, s := range c.streams {
+		left = append(left, s)
+		s.fail(ErrGone)
+	}
+	c.mu.Unlock()
+	for _, s := range left {
+		s.leave()
+	}
+	c.t.Abort()
+}
+
+// Abort ends the connection at once, and all that it does.
+func (c *Conn) Abort() { c.die(ErrGone) }
+
+// Streams is how many streams are open.
+func (c *Conn) Streams() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.active
+}
+
+// drainPatience is how long a client that does not answer the warning is given.
+const drainPatience = time.Second
+
+// Drain ends the connection in good order (RFC 9113, section 6.8): the client is told,
+// what it asked for until it knows is served, and then the connection closes. Called
+// again it does not wait any longer for a client that says nothing.
+func (c *Conn) Drain() {
+	c.mu.Lock()
+	switch {
+	case c.done, c.draining == drained:
+		c.mu.Unlock()
+		return
+	case c.draining == notDraining:
+		c.draining, c.drainedAt = warned, time.Now()
+		c.putGoAway(1<<31-1, http2.ErrCodeNo, "")
+		c.putPing(false, drainPing)
+		c.flush()
+		return
+	case time.Since(c.drainedAt) < drainPatience:
+		c.mu.Unlock()
+		return
+	}
+	c.lastCall()
+}
+
+//house:allow global a value that is never changed, which Go has no constants for
+var drainPing = [8]byte{'d', 'r', 'a', 'i', 'n'}
+
+// lastCall says which stream was the last. It is called with the lock held and returns
+// without it.
+func (c *Conn) lastCall() {
+	c.draining = drained
+	c.putGoAway(c.last, http2.ErrCodeNo, "")
+	over := c.running == 0
+	c.flush()
+	if over {
+		c.t.Abort()
+	}
+}
+
+// start lets the handler have the stream.
+func (c *Conn) start(s *Stream) {
+	safe.Go(c.o.Log, "stream", func() {
+		defer c.release(s)
+		c.handler(s)
+	})
+}
+
+// release ends a stream whose handler has returned, after a panic too.
+func (c *Conn) release(s *Stream) {
+	c.mu.Lock()
+	switch {
+	case s.done:
+	case !s.local:
+		s.reset(http2.ErrCodeInternal, ErrGone)
+	default: // the client need not send the rest (RFC 9113, section 8.1)
+		s.reset(http2.ErrCodeNo, ErrGone)
+	}
+	if s.local {
+		c.ends++
+	}
+	s.discard()
+	c.running--
+	if c.running == 0 {
+		c.idleSince = time.Now()
+		c.ended.Broadcast()
+	}
+	over := c.running == 0 && c.draining == drained
+	whole := s.err == nil // else somebody may be about to tell it that the client left
+	c.flush()
+	if whole {
+		c.recycle(s)
+	}
+	if over {
+		c.t.Abort()
+	}
+}
+
+// closed takes a stream out of those that are open.
+func (c *Conn) closed(s *Stream) {
+	delete(c.streams, s.id)
+	c.active--
+}
+
+// noteReset remembers that we reset a stream.
+func (c *Conn) noteReset(id uint32) {
+	c.resets[c.nreset%len(c.resets)] = id
+	c.nreset++
+}
+
+func (c *Conn) wasReset(id uint32) bool {
+	for _, r := range c.resets {
+		if r == id {
+			return true
+		}
+	}
+	return false
+}
+
+// isTimeout tells whether a read has come to its limit.
+func isTimeout(err error) bool {
+	var ne net.Error
+	return errors.As(err, &ne) && ne.Timeout()
+}

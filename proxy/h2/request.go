@@ -1,0 +1,190 @@
+package h2
+
+import (
+	"errors"
+	"net/http"
+
+	"golang.org/x/net/http2"
+
+	"doorward/proxy/h1"
+)
+
+var (
+	errPseudo  = errors.New("pseudo-header fields missing or in excess")
+	errScheme  = errors.New("a scheme that is not the connection's")
+	errConnect = errors.New("CONNECT to what is offered nowhere")
+	errHead    = errors.New("malformed head")
+)
+
+// openStream makes a stream of the head that was read.
+func (c *Conn) openStream() error {
+	b := &c.block
+	s := b.stream
+	s.c, s.id = c, b.id
+	malformed := c.judge(s)
+	c.mu.Lock()
+	c.last = b.id
+	c.opened++
+	switch {
+	case malformed != nil:
+		return c.turnAway(s, http2.ErrCodeProtocol)
+	case c.draining == drained, c.active >= c.o.Streams, c.running >= 2*c.o.Streams:
+		return c.turnAway(s, http2.ErrCodeRefusedStream)
+	}
+	s.window, s.send = c.o.StreamWindow, c.initial
+	s.remote = b.end
+	c.streams[s.id] = s
+	c.active++
+	c.running++
+	c.mu.Unlock()
+	c.start(s)
+	return nil
+}
+
+// turnAway resets a stream that was never opened. It is called with the lock held and
+// returns without it.
+func (c *Conn) turnAway(s *Stream, code http2.ErrCode) error {
+	id := s.id
+	c.putReset(id, code)
+	c.noteReset(id)
+	draining := c.draining == drained
+	c.flush()
+	c.recycle(s)
+	if draining {
+		return nil
+	}
+	return c.spend(&c.purses.resets, "resets")
+}
+
+// judge makes the request of the head. The error says that it breaks the rules of
+// HTTP/2; what is in order and cannot be served is a refusal.
+func (c *Conn) judge(s *Stream) error {
+	b := &c.block
+	if b.fault != "" {
+		return errHead
+	}
+	if b.large || b.crumbs > mostCrumbs {
+		s.refusal = h1.ErrLarge
+	}
+	r := &s.req
+	if err := c.pseudoFields(r); err != nil && s.refusal == nil {
+		return err
+	}
+	if s.refusal != nil {
+		r.Minor, r.Length = 1, -1
+		return nil
+	}
+	upgrade := r.Upgrade
+	if err := c.parser.Assemble(r); err != nil {
+		var e *h1.SyntaxError
+		if !errors.As(err, &e) || e.Status == http.StatusBadRequest {
+			return err
+		}
+		s.refusal = err
+		return nil
+	}
+	s.joinCrumbs(b.crumbs)
+	return b.frameBody(r, upgrade)
+}
+
+// pseudoFields takes method, target and host from where HTTP/2 has them.
+func (c *Conn) pseudoFields(r *h1.Request) error {
+	p := &c.block.pseudo
+	const always = hasMethod | hasScheme | hasPath
+	if p.has&always != always {
+		return errPseudo
+	}
+	want := "http"
+	if c.o.Secure {
+		want = "https"
+	}
+	if !h1.EqualFold(p.scheme, want) {
+		return errScheme
+	}
+	r.Method, r.Target, r.Host = p.method, p.path, nil
+	if p.has&hasAuthority != 0 {
+		if r.Host = p.authority; len(r.Host) == 0 {
+			return errPseudo
+		}
+	}
+	connect := string(p.method) == http.MethodConnect
+	if connect != (p.has&hasProtocol != 0) {
+		return errConnect
+	}
+	if connect {
+		if !c.o.ExtendedConnect || string(p.protocol) != "websocket" {
+			return errConnect
+		}
+		r.Method, r.Upgrade = []byte(http.MethodGet), p.protocol
+	}
+	return nil
+}
+
+// frameBody says how long the body is.
+func (b *block) frameBody(r *h1.Request, upgrade []byte) error {
+	r.Upgrade = upgrade
+	switch {
+	case upgrade != nil:
+		if b.end || r.Length >= 0 {
+			return errConnect
+		}
+	case b.end && r.Length > 0:
+		return errHead
+	case !b.end && r.Length < 0:
+		r.Chunked = true
+	}
+	if b.end {
+		r.Continue = false
+	}
+	return nil
+}
+
+// joinCrumbs makes one field of the cookies (RFC 9113, section 8.2.3).
+func (s *Stream) joinCrumbs(n int) {
+	if n < 2 {
+		return
+	}
+	start := len(s.arena)
+	rest := s.req.Fields[:0]
+	for _, f := range s.req.Fields {
+		if f.Kind != h1.Cookie {
+			rest = append(rest, f)
+			continue
+		}
+		if len(s.arena) > start {
+			s.arena = append(s.arena, "; "...)
+		}
+		s.arena = append(s.arena, f.Value...)
+	}
+	value := s.arena[start:len(s.arena):len(s.arena)]
+	s.req.Fields = append(rest, h1.Field{Name: []byte("cookie"), Value: value, Kind: h1.Cookie})
+}
+
+// endTrailers gives a stream the fields behind its body.
+func (c *Conn) endTrailers() error {
+	b := &c.block
+	kept := b.stream
+	var bad error
+	for i := range kept.req.Fields {
+		if err := h1.CheckTrailer(&kept.req.Fields[i]); err != nil {
+			bad = err
+		}
+	}
+	c.mu.Lock()
+	s := c.streams[b.id]
+	switch {
+	case s == nil: // ended meanwhile
+		c.mu.Unlock()
+		c.recycle(kept)
+		return nil
+	case b.fault != "", b.large, bad != nil, s.req.Length >= 0 && s.received != s.req.Length:
+		c.mu.Unlock()
+		c.recycle(kept)
+		return c.faulty(b.id, http2.ErrCodeProtocol)
+	}
+	s.trailers = kept.req.Fields // with what they stand in: that stream is not used again
+	s.endRemote()
+	signal(s.ready)
+	c.mu.Unlock()
+	return nil
+}
