@@ -22,7 +22,7 @@ func (g *generation) buildChecks() error {
 				continue
 			}
 			s := g.backends[c.Name].Servers()[i]
-			check, err := health.NewCheck(checkOptions(c, &c.Servers[i], s.Authority()))
+			check, err := health.NewCheck(checkOptions(c, &c.Servers[i], s))
 			if err != nil {
 				errs = append(errs, placed(g.cfg.At("backends", c.Name, "check"), err))
 				break
@@ -36,9 +36,11 @@ func (g *generation) buildChecks() error {
 	return errors.Join(errs...)
 }
 
-// checkOptions translate the check of a server, which is asked under the name
-// authority unless the check says another.
-func checkOptions(b *config.Backend, s *config.Server, authority string) health.CheckOptions {
+// checkOptions translate the check of a server, which is asked under its own name
+// and in the version of HTTP that requests have, unless the check says another.
+func checkOptions(
+	b *config.Backend, s *config.Server, to *backend.Server,
+) health.CheckOptions {
 	c := b.Check
 	o := health.CheckOptions{
 		Kind: health.Kind(c.Type),
@@ -58,7 +60,12 @@ func checkOptions(b *config.Backend, s *config.Server, authority string) health.
 	}
 	if c.Type == "http" {
 		o.Request, o.Expect = checkRequest(c), checkExpect(&c.Expect)
-		o.Request.Host = cmp.Or(c.Host, authority)
+		if o.Request.Version == "" && to.Multiplexed() {
+			o.Request.Version = "2"
+		}
+	}
+	if c.Type == "http" || c.Type == "grpc" {
+		o.Request.Host, o.Service = cmp.Or(c.Host, to.Authority()), c.Service
 	}
 	return o
 }

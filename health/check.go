@@ -16,6 +16,7 @@ type Kind string
 // The kinds of checks.
 const (
 	HTTP Kind = "http" // a request, and what is answered to it; the default
+	GRPC Kind = "grpc" // the question of gRPC's health checking protocol
 	TLS  Kind = "tls"  // a TLS handshake
 	TCP  Kind = "tcp"  // a connection
 )
@@ -36,9 +37,11 @@ type CheckOptions struct {
 	Kind Kind
 	// To is where it goes.
 	To backend.DialTo
-	// Request and Expect are for HTTP.
+	// Request and Expect are for HTTP; of Request, Host is for GRPC too.
 	Request Request
 	Expect  Expect
+	// Service is the gRPC service to ask about; "" is the server as a whole.
+	Service string
 	Timing  Timing
 	// Rise is how many good checks bring a server up, 0 means 2; Fall how many failed
 	// ones bring it down, 0 means 3.
@@ -56,6 +59,7 @@ type Check struct {
 	to      backend.DialTo
 	request []byte
 	asked   *http.Request // what net/http has to know to read the answer
+	shared  *question     // in place of both, over HTTP/2
 	expect  expectation
 	timing  Timing
 	start   Counter
@@ -78,17 +82,29 @@ func NewCheck(o CheckOptions) (*Check, error) {
 	switch o.Kind {
 	case TCP:
 		c.to.Plain = true
+	case GRPC:
+		c.shared = askHealth(o.Request.Host, o.Service)
 	case HTTP:
-		var err error
-		if c.request, err = o.Request.bytes(); err != nil {
+		if err := c.prepare(&o); err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrCheck, err)
 		}
-		if c.expect, err = o.Expect.compile(); err != nil {
-			return nil, fmt.Errorf("%w: expect: %w", ErrCheck, err)
-		}
-		c.asked = &http.Request{Method: o.Request.Method}
 	}
+	c.to.HTTP1 = c.kind == HTTP && c.shared == nil
 	return c, nil
+}
+
+// prepare makes the request of an HTTP check and what is expected of the answer.
+func (c *Check) prepare(o *CheckOptions) (err error) {
+	if c.expect, err = o.Expect.compile(); err != nil {
+		return fmt.Errorf("expect: %w", err)
+	}
+	if o.Request.Version == "2" {
+		c.shared, err = o.Request.question()
+		return err
+	}
+	c.asked = &http.Request{Method: o.Request.Method}
+	c.request, err = o.Request.bytes()
+	return err
 }
 
 // Key is the same for checks that mean the same. How long a connection may take
@@ -139,7 +155,7 @@ func (o CheckOptions) wrong() error {
 		return fmt.Errorf("error limit %d: at least 1", o.Passive.Limit)
 	}
 	return errors.Join(
-		among("kind", o.Kind, HTTP, TLS, TCP),
+		among("kind", o.Kind, HTTP, GRPC, TLS, TCP),
 		among("initial", o.Initial, None, Up, Down, FullyUp, FullyDown),
 		among("observe", o.Passive.Level, Off, Layer4, Layer7),
 		among("on error", o.Passive.OnError, FailCheck, FastChecks, SuddenDeath, MarkDown),

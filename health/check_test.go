@@ -36,7 +36,7 @@ func TestChecksThatCannotBe(t *testing.T) {
 		{health.CheckOptions{Kind: health.TCP, Passive: health.Passive{Limit: -1}}, "limit"},
 		{health.CheckOptions{Kind: health.TCP, Passive: health.Passive{OnError: "x"}}, "on error"},
 		{health.CheckOptions{}, "host"},
-		{request(func(r *health.Request) { r.Version = "2" }), "version"},
+		{request(func(r *health.Request) { r.Version = "3" }), "version"},
 		{request(func(r *health.Request) { r.Method = "G T" }), "method"},
 		{request(func(r *health.Request) { r.Path = "health" }), "path"},
 		{request(func(r *health.Request) { r.Path = "/a b" }), "path"},

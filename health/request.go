@@ -11,9 +11,10 @@ import (
 
 // Request is what an HTTP check asks for.
 type Request struct {
-	// Method is "GET" if empty, Path "/", Version "1.1"; the other one is "1.0".
+	// Method is "GET" if empty, Path "/", Version "1.1"; the others are "1.0" and "2",
+	// which is spoken without an upgrade.
 	Method, Path, Version string
-	// Host is the Host field; HTTP/1.1 must have one.
+	// Host is the Host field; HTTP/1.1 and HTTP/2 must have one.
 	Host string
 	// Fields are more of them, by name.
 	Fields map[string]string
@@ -56,16 +57,16 @@ func same(name string) func(string) bool {
 func (r Request) wrong() error {
 	outside := func(c rune) bool { return c <= ' ' || c >= 0x7f }
 	switch {
-	case r.Version != "1.0" && r.Version != "1.1":
-		return fmt.Errorf("version %q: 1.0 or 1.1", r.Version)
+	case r.Version != "1.0" && r.Version != "1.1" && r.Version != "2":
+		return fmt.Errorf("version %q: 1.0, 1.1 or 2", r.Version)
 	case !httpguts.ValidHeaderFieldName(r.Method):
 		return fmt.Errorf("method %q has characters that a method cannot have", r.Method)
 	case r.Path != "*" && r.Path[0] != '/':
 		return fmt.Errorf("path %q does not begin with a slash", r.Path)
 	case strings.ContainsFunc(r.Path, outside):
 		return fmt.Errorf("path %q: write all but visible ASCII as %%XX", r.Path)
-	case r.Host == "" && r.Version == "1.1":
-		return fmt.Errorf("no host, and HTTP/1.1 must have one")
+	case r.Host == "" && r.Version != "1.0":
+		return fmt.Errorf("no host, and HTTP/%s must have one", r.Version)
 	case !httpguts.ValidHostHeader(r.Host):
 		return fmt.Errorf("host %q has characters that a host cannot have", r.Host)
 	}

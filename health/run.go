@@ -57,9 +57,14 @@ func (c *Check) run(ctx context.Context, peer Peer, start time.Time, in *inbox) 
 	case c.kind == TLS:
 		r.Outcome = L6OK
 	default:
-		_ = conn.SetDeadline(c.timing.until(start, time.Now()))
+		until := c.timing.until(start, time.Now())
+		_ = conn.SetDeadline(until)
 		// Nobody else ends a read when the check is called off.
 		defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })()
+		if c.shared != nil {
+			c.askShared(conn, until, &r)
+			break
+		}
 		in.open(conn)
 		defer in.close()
 		c.ask(conn, in, &r)
@@ -127,10 +132,15 @@ func (c *Check) ask(conn net.Conn, in *inbox, r *Result) {
 		r.Outcome, r.Description = broken(err)
 		return
 	}
+	in.left = max(0, maxBody-in.buffer.Buffered())
+	c.judge(answer, r)
+}
+
+// judge looks at an answer whose head is here.
+func (c *Check) judge(answer *http.Response, r *Result) {
 	r.Code = answer.StatusCode
 	found := c.expect.head(answer)
 	if c.expect.aboutBody() && found == (fault{}) {
-		in.left = max(0, maxBody-in.buffer.Buffered())
 		var err error
 		if found, err = c.readBody(answer.Body); err != nil {
 			r.Outcome, r.Description = broken(err)
