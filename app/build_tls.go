@@ -15,7 +15,7 @@ func (g *generation) buildTLS(o Options, previous *generation) error {
 	opts := tls.Options{
 		Certificates: c.Certificates, Internal: c.Internal,
 		MinVersion: cryptotls.VersionTLS12, Tickets: c.Tickets, StrictSNI: c.StrictSNI,
-		NextProtos: []string{"http/1.1", "http/1.0"},
+		NextProtos: []string{"h2", "http/1.1", "http/1.0"},
 	}
 	if c.MinVersion == "1.3" {
 		opts.MinVersion = cryptotls.VersionTLS13

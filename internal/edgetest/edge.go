@@ -166,3 +166,6 @@ func hasKey(lines, key string) bool {
 	}
 	return false
 }
+
+// Roots is whom a client of the edge must trust.
+func (e *Edge) Roots() *x509.CertPool { return e.roots }
