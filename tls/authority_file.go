@@ -78,7 +78,7 @@ func readRoot(path string, now time.Time) (*x509.Certificate, crypto.Signer, err
 		return nil, nil, fault(errors.New("not the root of an internal authority"),
 			"restore it, or remove it to have a new one made")
 	}
-	c, err := newCertificate(content, content)
+	c, err := newCertificate(content, content, issuers{})
 	if err != nil {
 		return nil, nil, err
 	}

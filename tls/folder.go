@@ -21,6 +21,7 @@ type loader struct {
 	now      time.Time
 	earlier  map[digest]*certificate // of the Manager before
 	parsed   map[digest]*certificate
+	issuers  issuers
 	files    map[string]*pemFile // read so far; nil: at fault, and said so
 	used     map[string]bool     // as certificate or as key
 	keys     []string            // files that hold a key and no certificate
@@ -31,10 +32,11 @@ type loader struct {
 
 func newLoader(parsed map[digest]*certificate, previous *Manager) *loader {
 	l := &loader{
-		now:    time.Now(),
-		parsed: parsed,
-		files:  map[string]*pemFile{},
-		used:   map[string]bool{},
+		now:     time.Now(),
+		parsed:  parsed,
+		issuers: issuers{},
+		files:   map[string]*pemFile{},
+		used:    map[string]bool{},
 	}
 	if previous != nil {
 		l.earlier = previous.parsed

@@ -79,7 +79,7 @@ func (l *loader) add(certificates, key *pemFile) {
 	c := cmp.Or(l.parsed[sum], l.earlier[sum])
 	if c == nil {
 		var err error
-		if c, err = newCertificate(certificates, key); err != nil {
+		if c, err = newCertificate(certificates, key, l.issuers); err != nil {
 			l.errs = append(l.errs, err)
 			return
 		}
@@ -101,7 +101,7 @@ func (l *loader) add(certificates, key *pemFile) {
 	l.found = append(l.found, c)
 }
 
-func newCertificate(certificates, keyFile *pemFile) (*certificate, error) {
+func newCertificate(certificates, keyFile *pemFile, known issuers) (*certificate, error) {
 	fault := func(file *pemFile, err error, mend string) error {
 		return &FileError{File: file.path, Err: err, Mend: mend}
 	}
@@ -111,7 +111,7 @@ func newCertificate(certificates, keyFile *pemFile) (*certificate, error) {
 	}
 	parsed := make([]*x509.Certificate, len(certificates.certificates))
 	for i, der := range certificates.certificates {
-		if parsed[i], err = x509.ParseCertificate(der); err != nil {
+		if parsed[i], err = known.parse(der); err != nil {
 			return nil, fault(certificates, fmt.Errorf("certificate %d: %w", i+1, err), "")
 		}
 	}
@@ -134,6 +134,22 @@ func newCertificate(certificates, keyFile *pemFile) (*certificate, error) {
 	}
 	c.setNames()
 	return c, nil
+}
+
+// issuers are the certificates of authorities read so far, by their bytes. The
+// files of a large edge all repeat the same few.
+type issuers map[string]*x509.Certificate
+
+// parse reads a certificate, that of an authority once.
+func (known issuers) parse(der []byte) (*x509.Certificate, error) {
+	if c := known[string(der)]; c != nil {
+		return c, nil
+	}
+	c, err := x509.ParseCertificate(der)
+	if err == nil && c.IsCA {
+		known[string(der)] = c
+	}
+	return c, err
 }
 
 // parseKey reads the one private key among blocks and checks its strength. With
@@ -209,8 +225,7 @@ func chainFor(key crypto.Signer, given []*x509.Certificate) []*x509.Certificate 
 	for len(rest) > 0 {
 		last := chain[len(chain)-1]
 		at := slices.IndexFunc(rest, func(c *x509.Certificate) bool {
-			return bytes.Equal(last.RawIssuer, c.RawSubject) &&
-				last.CheckSignatureFrom(c) == nil
+			return bytes.Equal(last.RawIssuer, c.RawSubject) && signed(last, c)
 		})
 		if at < 0 {
 			break
@@ -219,6 +234,16 @@ func chainFor(key crypto.Signer, given []*x509.Certificate) []*x509.Certificate 
 		rest = slices.Delete(rest, at, at+1)
 	}
 	return chain
+}
+
+// signed reports whether issuer, whose name c bears, is who signed it. Their key
+// identifiers tell (RFC 5280, section 4.2.1.1). The signature is only asked where
+// those are missing, since checking it takes longer than all else of a file.
+func signed(c, issuer *x509.Certificate) bool {
+	if len(c.AuthorityKeyId) > 0 && len(issuer.SubjectKeyId) > 0 && issuer.IsCA {
+		return bytes.Equal(c.AuthorityKeyId, issuer.SubjectKeyId)
+	}
+	return c.CheckSignatureFrom(issuer) == nil
 }
 
 // setNames collects what the certificate is for. Certificates without subject
