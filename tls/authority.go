@@ -1,6 +1,7 @@
 package tls
 
 import (
+	"cmp"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -21,9 +22,8 @@ const (
 	rootLife   = 10 * 365 * 24 * time.Hour
 	rootNotice = 365 * 24 * time.Hour // how early the end of the root is warned of
 	leafLife   = 90 * 24 * time.Hour
-	leafRenew  = 60 * 24 * time.Hour // age at which a leaf is made anew
-	leafLimit  = 1000                // names kept; clients choose names under a wildcard
-	clockSkew  = time.Hour           // how far a client's clock may be behind
+	leafLimit  = 1000      // names kept; clients choose names under a wildcard
+	clockSkew  = time.Hour // how far a client's clock may be behind
 )
 
 // authority signs certificates for internal names when they are asked for. It
@@ -31,7 +31,8 @@ const (
 type authority struct {
 	root   *x509.Certificate
 	key    crypto.Signer
-	source string // file of the root; "" in memory
+	source string        // file of the root; "" in memory
+	life   time.Duration // of leaves; 0: leafLife
 
 	mu     sync.Mutex
 	leaves map[string]*leaf
@@ -91,7 +92,7 @@ func (a *authority) certificate(name string) (*tls.Certificate, error) {
 	if !known || now.After(l.renew) {
 		l = &leaf{
 			make:  sync.OnceValues(func() (*tls.Certificate, error) { return a.issue(name, now) }),
-			renew: now.Add(leafRenew),
+			renew: now.Add(cmp.Or(a.life, leafLife) * 2 / 3),
 		}
 		a.keep(name, l, known)
 	}
@@ -119,7 +120,7 @@ func (a *authority) issue(name string, now time.Time) (*tls.Certificate, error) 
 	}
 	template := &x509.Certificate{
 		NotBefore:   now.Add(-clockSkew),
-		NotAfter:    now.Add(leafLife),
+		NotAfter:    now.Add(cmp.Or(a.life, leafLife)),
 		KeyUsage:    x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}

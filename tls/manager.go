@@ -65,6 +65,7 @@ type Manager struct {
 	loaded    []*certificate
 	parsed    map[digest]*certificate
 	internal  patterns
+	managed   *managed // nil: no name is
 	authority *authority
 	tickets   *tls.Config
 	config    *tls.Config
@@ -108,6 +109,9 @@ func Load(o Options, previous *Manager) (*Manager, []Warning, error) {
 	}
 	m.loaded = l.found
 	m.names = newIndex(l.found, l.now, l.warn)
+	if err := m.setManaged(o); err != nil {
+		return nil, l.warnings, err
+	}
 	if err := m.openAuthority(o, previous, l); err != nil {
 		return nil, l.warnings, err
 	}
@@ -135,7 +139,7 @@ func policyOf(o Options) policy {
 }
 
 func (m *Manager) openAuthority(o Options, previous *Manager, l *loader) error {
-	if m.internal.empty() {
+	if m.internal.empty() && m.managed == nil {
 		return nil
 	}
 	var kept *authority
@@ -151,6 +155,7 @@ func (m *Manager) openAuthority(o Options, previous *Manager, l *loader) error {
 			"; remove the file to have a new one made")
 	}
 	m.authority = a
+	m.setTemporary(previous)
 	return nil
 }
 
@@ -172,8 +177,9 @@ func (m *Manager) serverConfig(o Options) *tls.Config {
 			tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
 			tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
 		},
-		NextProtos:     strings.Split(m.policy.protocols, ","),
-		GetCertificate: m.certificateFor,
+		NextProtos:         strings.Split(m.policy.protocols, ","),
+		GetCertificate:     m.certificateFor,
+		GetConfigForClient: m.configFor,
 		// Full records from the first byte: small ones at the start of a connection
 		// would save a slow client some latency, and cost a system call each.
 		DynamicRecordSizingDisabled: true,
@@ -183,12 +189,15 @@ func (m *Manager) serverConfig(o Options) *tls.Config {
 	}
 }
 
-// certificateFor picks the certificate for a handshake. A file wins over the
-// internal authority, an exact name over a wildcard.
+// certificateFor picks the certificate for a handshake. A file wins over a managed
+// one, that over the internal authority, an exact name over a wildcard.
 func (m *Manager) certificateFor(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	name := canonical(hello.ServerName)
 	if c := m.names.find(name); c != nil {
 		return c.pick(hello), nil
+	}
+	if m.managed.match(name) {
+		return m.managed.certificate(name)
 	}
 	if m.internal.match(name) {
 		return m.authority.certificate(name)
@@ -198,6 +207,9 @@ func (m *Manager) certificateFor(hello *tls.ClientHelloInfo) (*tls.Certificate, 
 	}
 	if m.names.first != nil {
 		return m.names.first.pick(hello), nil
+	}
+	if m.managed != nil && m.managed.names.first != "" {
+		return m.managed.certificate(m.managed.names.first)
 	}
 	if len(m.internal.exact) > 0 {
 		return m.authority.certificate(m.internal.first)
@@ -212,11 +224,11 @@ func unrecognizedName() (*tls.Certificate, error) { return nil, nil }
 
 // serves reports whether name has a certificate of its own.
 func (m *Manager) serves(name string) bool {
-	return m.names.find(name) != nil || m.internal.match(name)
+	return m.names.find(name) != nil || m.managed.match(name) || m.internal.match(name)
 }
 
 // RootPEM returns the certificate of the internal authority's root for clients
-// to trust, nil when no name is internal.
+// to trust, nil when no name is internal or managed.
 func (m *Manager) RootPEM() []byte {
 	if m.authority == nil {
 		return nil
@@ -229,7 +241,8 @@ type Certificate struct {
 	// Names are the host names and addresses it is for, or the host patterns of
 	// the internal authority.
 	Names []string
-	// Source is the file it came from; empty for a root kept in memory.
+	// Source is the file it came from, "acme" for a managed one, and empty for a
+	// root kept in memory.
 	Source string
 	// Issuer is the name of who signed it.
 	Issuer string
@@ -239,13 +252,14 @@ type Certificate struct {
 	Internal bool
 }
 
-// Certificates lists the certificates in the order they were found, the
-// internal authority's root last.
+// Certificates lists the certificates of files in the order they were found,
+// then those managed that are ready, the internal authority's root last.
 func (m *Manager) Certificates() []Certificate {
 	list := make([]Certificate, 0, len(m.loaded)+1)
 	for _, c := range m.loaded {
 		list = append(list, describe(c.leaf(), slices.Clone(c.names), c.source))
 	}
+	list = append(list, m.managedCertificates()...)
 	if m.authority != nil {
 		root := describe(m.authority.root, m.internal.list(), m.authority.source)
 		root.Internal = true
