@@ -1,0 +1,123 @@
+package acme_test
+
+import (
+	"encoding/pem"
+	"testing"
+	"time"
+
+	"doorward/internal/pebbletest"
+	"doorward/tls/acme"
+)
+
+func TestRenewal_happens_before_the_end(t *testing.T) {
+	e := newEdge(t)
+	p := e.pebble(t, pebbletest.Options{Validity: 6 * time.Second})
+	m := open(t, optionsFor(p, memory(t)))
+	e.serve(t, m, "a.test")
+	first := issued(t, m, "a.test")
+	second := another(t, m, "a.test", first)
+	if now := time.Now(); !now.Before(first.NotAfter) {
+		t.Errorf("renewed at %v, after %v", now, first.NotAfter)
+	}
+	if !second.NotAfter.After(first.NotAfter) {
+		t.Errorf("%v follows %v", second.NotAfter, first.NotAfter)
+	}
+}
+
+func TestRenewal_happens_when_the_authority_suggests_it(t *testing.T) {
+	e := newEdge(t)
+	p := e.pebble(t, pebbletest.Options{})
+	o := optionsFor(p, memory(t))
+	logs := watched(&o)
+	m := open(t, o)
+	e.serve(t, m, "a.test")
+	first := issued(t, m, "a.test")
+	text := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: first.Raw}))
+	p.SuggestRenewalText(t, text, "{nonsense")
+	p.SuggestRenewal(t, text, time.Now().Add(-2*time.Hour), time.Now().Add(-time.Hour))
+	m.Close() // Pebble lets ask again after hours: a new process asks at once
+	o.Timing.Info = time.Millisecond
+	m = open(t, o)
+	e.serve(t, m, "a.test")
+	another(t, m, "a.test", first)
+	if logs.FilterMessage("authority suggests another time to renew").Len() == 0 {
+		t.Error("nobody was told why")
+	}
+}
+
+func TestRenewal_keeps_the_old_one_while_the_authority_is_down(t *testing.T) {
+	e := newEdge(t)
+	p := e.pebble(t, pebbletest.Options{Validity: 10 * time.Second})
+	o := optionsFor(p, memory(t))
+	logs := watched(&o)
+	m := open(t, o)
+	e.serve(t, m, "a.test")
+	first := issued(t, m, "a.test")
+	p.Stop()
+	s := failing(t, m, "a.test")
+	if got := m.Certificate("a.test"); got == nil || !got.Leaf.Equal(first) {
+		t.Errorf("certificate %v, want the old one", got)
+	}
+	wantText(t, s.LastError, "connection refused")
+	if s.NotAfter != first.NotAfter || s.Failures == 0 {
+		t.Errorf("status %+v", s)
+	}
+	wait(t, "an alarm", func() bool {
+		return logs.FilterMessage("certificate ends soon and is not renewed").Len() > 0
+	})
+	p.Again(t)
+	another(t, m, "a.test", first)
+	wait(t, "a clean status", func() bool { return statusOf(t, m, "a.test").State == acme.Ready })
+}
+
+func TestRenew_orders_now_and_says_why_it_cannot(t *testing.T) {
+	e := newEdge(t)
+	p := e.pebble(t, pebbletest.Options{Blocked: []string{"blocked.test"}})
+	m := open(t, optionsFor(p, memory(t)))
+	e.serve(t, m, "a.test", "*.b.test", "blocked.test")
+	first := issued(t, m, "a.test")
+	if err := m.Renew(t.Context(), "a.test"); err != nil {
+		t.Fatal(err)
+	}
+	if m.Certificate("a.test").Leaf.Equal(first) {
+		t.Error("the same certificate as before")
+	}
+	wantErr(t, m.Renew(t.Context(), "stranger.test"), acme.ErrUnknown)
+	err := m.Renew(t.Context(), "*.b.test")
+	if err == nil {
+		t.Fatal("a wildcard without DNS-01")
+	}
+	wantText(t, err.Error(), "*.b.test", acme.DNS01)
+	if err = m.Renew(t.Context(), "blocked.test"); err == nil {
+		t.Fatal("a blocked name")
+	}
+	wantText(t, err.Error(), "blocked.test: 127.0.0.1:", "rejectedIdentifier: ")
+}
+
+func TestOpen_finds_what_was_there_before(t *testing.T) {
+	e := newEdge(t)
+	p := e.pebble(t, pebbletest.Options{})
+	f := newFront(t, p)
+	url := "file:" + t.TempDir()
+	s := store(t, url)
+	o := optionsFor(p, s)
+	o.CA = f.ca()
+	m := open(t, o)
+	e.serve(t, m, "a.test")
+	first := issued(t, m, "a.test")
+	m.Close()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	p.Stop() // who has a certificate needs nobody
+
+	o.Store = store(t, url)
+	m = open(t, o)
+	m.Manage([]string{"a.test"})
+	if c := m.Certificate("a.test"); c == nil || !c.Leaf.Equal(first) {
+		t.Errorf("certificate %v when Manage returned", c)
+	}
+	if n := f.orders.Load(); n != 1 {
+		t.Errorf("%d orders", n)
+	}
+}
