@@ -43,8 +43,10 @@ type Engine struct {
 	cutting   chan struct{}
 	exchanges sync.Pool
 	bulk      sync.Pool
-	// dictionary is what all HTTP/2 connections know of heads.
+	// dictionary is what all HTTP/2 connections know of heads, crew who handles their
+	// streams.
 	dictionary *h2.Dictionary
+	crew       *h2.Crew
 	clients    perClient
 	conns      registry
 	counters   Counters
@@ -66,6 +68,7 @@ type Counters struct {
 func New(o Options) *Engine {
 	e := &Engine{
 		log: o.Log, cutting: make(chan struct{}), dictionary: h2.NewDictionary(),
+		crew: h2.NewCrew(idleCrew, o.Log),
 	}
 	e.SetAccessLog(o.Access)
 	e.exchanges.New = func() any { return newExchange() }
@@ -121,6 +124,7 @@ func (e *Engine) Drain(ctx context.Context) error {
 		close(e.cutting)
 	}
 	e.conns.each((*conn).cut)
+	e.crew.Close()
 	return err
 }
 
@@ -217,6 +221,9 @@ func addrPort(a net.Addr) netip.AddrPort {
 
 // errDrain is what Drain returns when connections were left.
 var errDrain = errors.New("connections were still busy")
+
+// idleCrew is how many goroutines may wait for streams to handle.
+const idleCrew = 256
 
 // drainPoll is how often a drain looks whether it is done.
 const drainPoll = 20 * time.Millisecond

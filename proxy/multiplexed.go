@@ -19,7 +19,7 @@ type HTTP2 struct {
 // serveHTTP2 serves a connection whose handshake chose HTTP/2.
 func (c *conn) serveHTTP2(s *Snapshot) {
 	engine := h2.New(c.io, h2.Options{
-		Log:             c.e.log,
+		Crew:            c.e.crew,
 		Limits:          s.Limits.Limits,
 		Streams:         s.HTTP2.Streams,
 		Head:            s.Timeouts.RequestHead,

@@ -10,7 +10,6 @@ import (
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
 
-	"doorward/internal/safe"
 	"doorward/proxy/h1"
 )
 
@@ -215,12 +214,10 @@ func (c *Conn) lastCall() {
 	}
 }
 
-// start lets the handler have the stream.
-func (c *Conn) start(s *Stream) {
-	safe.Go(c.o.Log, "stream", func() {
-		defer c.release(s)
-		c.handler(s)
-	})
+// handle lets the handler have a stream.
+func (c *Conn) handle(s *Stream) {
+	defer c.release(s)
+	c.handler(s)
 }
 
 // release ends a stream whose handler has returned, after a panic too.

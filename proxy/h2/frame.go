@@ -208,11 +208,7 @@ func (s *Stream) push(data []byte, padding int) {
 		s.c.returnWindow(len(data) + padding)
 		return
 	}
-	if s.read > 0 && len(s.body)+len(data) > cap(s.body) {
-		s.body = s.body[:copy(s.body, s.body[s.read:])]
-		s.read = 0
-	}
-	s.body = append(s.body, data...)
+	s.body.write(data)
 	if padding > 0 {
 		s.consumed(padding)
 	}

@@ -56,26 +56,20 @@ var streams = sync.Pool{New: func() any {
 	}
 }}
 
-// keptArena and keptBody are what a stream may hold to be used again.
-const (
-	keptArena = 8 << 10
-	keptBody  = 64 << 10
-)
+// keptArena is what a stream may hold to be used again.
+const keptArena = 8 << 10
 
 // recycle gives a stream back that nobody has any more.
 func (c *Conn) recycle(s *Stream) {
 	drain(s.ready)
 	drain(s.room)
-	body, arena, fields := s.body[:0], s.arena[:0], s.req.Fields[:0]
-	if cap(body) > keptBody {
-		body = nil
-	}
+	pieces, arena, fields := s.body.pieces[:0], s.arena[:0], s.req.Fields[:0]
 	if cap(arena) > keptArena {
 		arena = make([]byte, 0, 1<<10)
 	}
 	ready, room, reading, writing := s.ready, s.room, s.reading, s.writing
 	*s = Stream{}
-	s.body, s.arena, s.req.Fields = body, arena, fields
+	s.body.pieces, s.arena, s.req.Fields = pieces, arena, fields
 	s.ready, s.room, s.reading, s.writing = ready, room, reading, writing
 	streams.Put(s)
 }

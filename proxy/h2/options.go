@@ -3,8 +3,6 @@ package h2
 import (
 	"time"
 
-	"go.uber.org/zap"
-
 	"doorward/proxy/h1"
 )
 
@@ -24,8 +22,8 @@ type Handler func(*Stream)
 
 // Options of a connection. They do not change.
 type Options struct {
-	// Log gets panics of handlers; nil is standard error.
-	Log *zap.Logger
+	// Crew handles the streams. Share one among connections.
+	Crew *Crew
 	// Limits bound a head. Its size is counted after decompression, with 32 bytes more
 	// for each field (RFC 9113, section 6.5.2).
 	Limits h1.Limits

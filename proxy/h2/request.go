@@ -37,7 +37,7 @@ func (c *Conn) openStream() error {
 	c.active++
 	c.running++
 	c.mu.Unlock()
-	c.start(s)
+	c.o.Crew.handle(s)
 	return nil
 }
 

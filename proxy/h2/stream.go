@@ -44,9 +44,7 @@ type Stream struct {
 
 	// The following is guarded by the connection's lock.
 
-	// body is what came and was not read yet, from read on.
-	body []byte
-	read int
+	body body
 	// window is how much more the client may send, credit what it was not told yet
 	// that it may, send how much more we may.
 	window, credit int
@@ -105,13 +103,8 @@ func (s *Stream) Read(p []byte) (int, error) {
 	var expired <-chan time.Time
 	for {
 		c.mu.Lock()
-		if here := len(s.body) - s.read; here > 0 && !s.discarded {
-			if len(p) == 0 {
-				c.mu.Unlock()
-				return 0, nil
-			}
-			n := copy(p, s.body[s.read:])
-			s.read += n
+		if s.body.length > 0 {
+			n := s.body.read(p)
 			s.consumed(n)
 			c.flush()
 			return n, nil
@@ -149,9 +142,6 @@ func (s *Stream) readError() error {
 // consumed gives the client room for what was read, in steps of half a window.
 func (s *Stream) consumed(n int) {
 	c := s.c
-	if s.read == len(s.body) {
-		s.body, s.read = s.body[:0], 0
-	}
 	c.returnWindow(n)
 	if s.remote || s.done {
 		return
@@ -187,8 +177,8 @@ func (s *Stream) Discard() {
 
 func (s *Stream) discard() {
 	s.discarded = true
-	s.c.returnWindow(len(s.body) - s.read)
-	s.body, s.read = s.body[:0], 0
+	s.c.returnWindow(s.body.length)
+	s.body.clear()
 }
 
 // Watch calls gone once, from any goroutine, when the client gives the stream up or

@@ -15,7 +15,7 @@ import (
 type socket struct{ net.Conn }
 
 func (s socket) ReadLazy(take func() []byte, _ func()) (int, error) { return s.Read(take()) }
-func (s socket) Abort()                                            { _ = s.SetReadDeadline(time.Unix(1, 0)) }
+func (s socket) Abort()                                             { _ = s.SetReadDeadline(time.Unix(1, 0)) }
 
 // bound limits the next read.
 func (s socket) bound(d time.Duration) {
@@ -31,7 +31,7 @@ func options() h2.Options {
 	return h2.Options{
 		Limits: h1.Limits{HeadBytes: 32 << 10, HeadFields: 100, TargetBytes: 8 << 10},
 		Head:   5 * time.Second, Frame: 5 * time.Second, KeepAlive: 5 * time.Second,
-		ExtendedConnect: true,
+		ExtendedConnect: true, Crew: h2.NewCrew(64, nil),
 	}
 }
 
