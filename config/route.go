@@ -29,6 +29,8 @@ type Route struct {
 
 	// Who may pass: "public", or { networks = [...] }; everybody else gets 403.
 	Access Access `toml:"access" shows:"\"public\""`
+	// Asks clients for certificates, and tells the server about them.
+	ClientCertificate *ClientCertificate `toml:"client_certificate"`
 	// Removes this prefix from the path before the server gets it.
 	StripPrefix string `toml:"strip_prefix"`
 	// Replaces one prefix of the path by another.

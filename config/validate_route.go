@@ -19,6 +19,7 @@ func (v *validator) routes() {
 		v.action(r, p)
 		v.rewrite(r, p)
 		v.routeHeaders(r, p)
+		v.clientCertificate(r, p.key("client_certificate"))
 		v.errorPages(r.ErrorPages, p.key("error_pages"))
 		v.networks(&r.Networks, p.key("networks"))
 		v.networks(&r.Access.Networks, p.key("access").key("networks"))
