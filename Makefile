@@ -26,8 +26,11 @@ demo: build  ## the edge on https://whoami.localhost:8443, with servers behind i
 test: tools lint  ## everything that must pass before a commit
 	CGO_ENABLED=1 go test -race -timeout 9m ./...
 
-tools:  ## the distribution's packages that the tests and the benchmark talk to
+# Building the authority for the tests of ACME may take longer than one of them.
+tools:  ## what the tests and the benchmark talk to
 	scripts/tools
+	@CGO_ENABLED=1 go tool -n pebble >/dev/null
+	@CGO_ENABLED=1 go tool -n pebble-challtestsrv >/dev/null
 
 # The second vet compiles for macOS, where developers sit and no test runs.
 lint:  ## formatting and what reads the code without running it

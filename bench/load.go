@@ -26,7 +26,8 @@ const loadCommand = "load"
 
 // client is the load generator's setting.
 type client struct {
-	kind        string // fresh, fresh-h2, upload or idle
+	kind        string // fresh, upload or idle
+	http2       bool   // fresh and idle; else HTTP/1.1
 	address     string
 	host        string
 	certificate string // empty: without TLS
@@ -43,7 +44,8 @@ type client struct {
 func load(args []string, in io.Reader, out io.Writer) error {
 	var c client
 	flags := flag.NewFlagSet(loadCommand, flag.ContinueOnError)
-	flags.StringVar(&c.kind, "kind", "", "fresh, fresh-h2, upload or idle")
+	flags.StringVar(&c.kind, "kind", "", "fresh, upload or idle")
+	flags.BoolVar(&c.http2, "http2", false, "speak HTTP/2, over TLS alone, and not for uploads")
 	flags.StringVar(&c.address, "address", "", "of the proxy")
 	flags.StringVar(&c.host, "host", "", "to ask for")
 	flags.StringVar(&c.certificate, "certificate", "", "PEM file to trust; empty: no TLS")
@@ -68,11 +70,7 @@ func load(args []string, in io.Reader, out io.Writer) error {
 
 // prepare makes the TLS settings and the request, the same bytes every time.
 func (c *client) prepare() error {
-	protocol := "http/1.1"
 	switch c.kind {
-	case "fresh-h2":
-		protocol = "h2"
-		c.request = firstFlight(c.host)
 	case "fresh":
 		c.request = fmt.Appendf(nil, "GET / HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", c.host)
 	case "idle":
@@ -83,6 +81,11 @@ func (c *client) prepare() error {
 		c.request = append(c.request, bytes.Repeat([]byte("0123456789abcdef"), bigBytes/16)...)
 	default:
 		return fmt.Errorf("no load of the kind %q", c.kind)
+	}
+	protocol := "http/1.1"
+	if c.http2 {
+		protocol = "h2"
+		c.request = firstFlight(c.host)
 	}
 	if c.certificate == "" {
 		return nil
@@ -124,7 +127,7 @@ func (c *client) exchange(conn net.Conn, answers *bufio.Reader) error {
 	if _, err := conn.Write(c.request); err != nil {
 		return err
 	}
-	if c.kind == "fresh-h2" {
+	if c.http2 {
 		return readStream(conn, answers)
 	}
 	answer, err := http.ReadResponse(answers, nil)

@@ -24,7 +24,7 @@ type row struct {
 	names       int    // to ask TLS for by chance; 0: the one host
 	rounds      int    // no more than these, where a turn takes long; 0: as many as wanted
 	without     string // a proxy that has no turn
-	streams     int    // on each connection, for h2load; 0: HTTP/1.1
+	streams     int    // on each connection; 0: HTTP/1.1
 	upload      bool   // for h2load, the body is the big file
 	size        int    // of an answer, for h2load
 }
@@ -47,13 +47,15 @@ func rows() []row {
 			streams: 100, size: smallBytes},
 		{name: "h2-1000x1", title: "97 bytes, HTTP/2, 1,000 x 1 stream", path: "/",
 			conns: 1000, streams: 1, size: smallBytes},
-		{name: "h2-new-tls", title: "HTTP/2, new TLS connection each", kind: "fresh-h2", conns: 16,
+		{name: "h2-new-tls", title: "HTTP/2, new TLS connection each", kind: "fresh", conns: 16,
 			tls: true, streams: 1},
 		{name: "h2-down", title: "1 MiB answer, HTTP/2", path: "/big", conns: 4,
 			streams: 4, size: bigBytes},
 		{name: "h2-up", title: "1 MiB upload, HTTP/2", path: "/upload", conns: 4,
 			streams: 2, upload: true, size: uploadBytes},
 		{name: "idle-tls", title: "2,000 idle TLS connections", kind: "idle", conns: 2000, tls: true},
+		{name: "idle-h2", title: "2,000 idle HTTP/2 connections", kind: "idle", conns: 2000, tls: true,
+			streams: 1},
 		{name: "certs", title: "10,000 certificates", kind: "certs", conns: 16, tls: true,
 			names: 10_000, rounds: 2, without: "doorward-watched"},
 	}
@@ -130,6 +132,9 @@ func (l *lab) generator(ctx context.Context, r row, p *proxy, d time.Duration) (
 		"-conns", fmt.Sprint(r.conns), "-duration", d.String()}
 	if r.tls {
 		args = append(args, "-address", p.https, "-certificate", l.setting.Certificate)
+	}
+	if r.http2() {
+		args = append(args, "-http2")
 	}
 	if r.names > 0 {
 		args = append(args, "-names", fmt.Sprint(r.names), "-certificate", l.trusted())
