@@ -22,9 +22,8 @@ type Frames struct {
 	GoAway *http2.GoAwayFrame
 	// Settings are those of the edge.
 	Settings map[http2.SettingID]uint32
-	// Replies are what the streams got so far, by their number.
-	Replies map[uint32]*Reply
 
+	replies map[uint32]*Reply
 	t       testing.TB
 	client  *Client
 	encoded bytes.Buffer
@@ -86,7 +85,7 @@ func (e *Edge) DialFrames(t testing.TB, cfg *tls.Config) *Frames {
 func NewFrames(t testing.TB, c *Client) *Frames {
 	f := &Frames{
 		t: t, client: c, Framer: http2.NewFramer(c.Conn(), c.Rest()),
-		Settings: map[http2.SettingID]uint32{}, Replies: map[uint32]*Reply{},
+		Settings: map[http2.SettingID]uint32{}, replies: map[uint32]*Reply{},
 	}
 	f.Framer.AllowIllegalWrites, f.Framer.AllowIllegalReads = true, true
 	f.encoder = hpack.NewEncoder(&f.encoded)
@@ -184,11 +183,11 @@ func (f *Frames) Wait(id uint32) *Reply {
 // TryWait is Wait for connections that may end before.
 func (f *Frames) TryWait(id uint32) (*Reply, error) {
 	for {
-		if r := f.reply(id); r.over() {
+		if r := f.Reply(id); r.over() {
 			return r, nil
 		}
 		if err := f.Read(); err != nil {
-			return f.reply(id), err
+			return f.Reply(id), err
 		}
 	}
 }
@@ -202,11 +201,12 @@ func (f *Frames) End() End {
 	}
 }
 
-func (f *Frames) reply(id uint32) *Reply {
-	if f.Replies[id] == nil {
-		f.Replies[id] = &Reply{}
+// Reply is what a stream got so far.
+func (f *Frames) Reply(id uint32) *Reply {
+	if f.replies[id] == nil {
+		f.replies[id] = &Reply{}
 	}
-	return f.Replies[id]
+	return f.replies[id]
 }
 
 // Read reads one frame. Settings and pings are acknowledged, windows are given back.
@@ -234,7 +234,7 @@ func (f *Frames) Read() error {
 		f.debug = string(fr.DebugData())
 		f.GoAway = &http2.GoAwayFrame{LastStreamID: fr.LastStreamID, ErrCode: fr.ErrCode}
 	case *http2.RSTStreamFrame:
-		r := f.reply(fr.StreamID)
+		r := f.Reply(fr.StreamID)
 		r.Reset, r.Code = true, fr.ErrCode
 	case *http2.DataFrame:
 		f.data(fr)
@@ -252,7 +252,7 @@ func (f *Frames) Read() error {
 func (f *Frames) Debug() string { return f.debug }
 
 func (f *Frames) data(fr *http2.DataFrame) {
-	r := f.reply(fr.StreamID)
+	r := f.Reply(fr.StreamID)
 	r.Body = append(r.Body, fr.Data()...)
 	r.Ended = fr.StreamEnded()
 	if n := fr.Length; n > 0 {
@@ -264,7 +264,7 @@ func (f *Frames) data(fr *http2.DataFrame) {
 }
 
 func (f *Frames) head(id uint32, whole, end bool) error {
-	r := f.reply(id)
+	r := f.Reply(id)
 	r.Ended = r.Ended || end
 	if !whole {
 		return nil

@@ -2,6 +2,8 @@ package edgetest
 
 import (
 	"bufio"
+	"crypto/sha1"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -243,4 +245,11 @@ func (w *wire) answer(method string) (*Message, error) {
 		return m, nil
 	}
 	return m, w.body(m, true)
+}
+
+// AcceptFor is the answer to the key of a WebSocket's handshake (RFC 6455, section
+// 4.2.2).
+func AcceptFor(key string) string {
+	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
+	return base64.StdEncoding.EncodeToString(sum[:])
 }
