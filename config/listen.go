@@ -19,8 +19,9 @@ type Listen struct {
 	// Peers that must begin every connection with a PROXY protocol header (version
 	// 1 or 2). From everybody else such a header is a bad request.
 	ProxyProtocol Networks `toml:"proxy_protocol"`
-
-	_ struct{} `later:"http3"`
+	// HTTP/3 on every HTTPS address: QUIC, over UDP, on the same port. Answers on the
+	// others then say so (Alt-Svc). The firewall must let UDP pass.
+	HTTP3 bool `toml:"http3" default:"false"`
 }
 
 // TLS says which certificates are served and what a handshake must offer.

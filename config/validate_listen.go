@@ -31,10 +31,23 @@ func (v *validator) listen() {
 	}
 	v.networks(&l.TrustedProxies, p.key("trusted_proxies"))
 	v.networks(&l.ProxyProtocol, p.key("proxy_protocol"))
+	v.http3(l, p)
 	v.everybody(l.TrustedProxies, p.key("trusted_proxies"),
 		"believes the forwarding headers of every client")
 	v.everybody(l.ProxyProtocol, p.key("proxy_protocol"),
 		"lets every client say what its address is")
+}
+
+// http3 checks that there is something for HTTP/3 to stand beside.
+func (v *validator) http3(l *Listen, p place) {
+	switch {
+	case !l.HTTP3:
+	case len(l.HTTPS) == 0:
+		v.errorf(p.key("http3"), `https = [":443"]`, "has the addresses of https, and there is none")
+	case len(l.ProxyProtocol.Prefixes) > 0:
+		v.warnf(p.key("http3"), "has no PROXY protocol: over HTTP/3 the peers in"+
+			" proxy_protocol count as clients")
+	}
 }
 
 // listener is an address in use.
