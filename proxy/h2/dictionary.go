@@ -122,26 +122,36 @@ func ofConnection(name []byte) bool {
 	return false
 }
 
-// representation is the first byte of a literal, with the bits that its name's index
-// may use (RFC 7541, section 6.2).
-type representation struct {
-	first byte
-	bits  int
-}
+// representation is a kind of literal (RFC 7541, section 6.2).
+type representation uint8
 
-//house:allow global three constants of the standard, which Go has no constants for
-var (
-	indexed  = representation{0x40, 6}
-	plain    = representation{0x00, 4}
-	sensible = representation{0x10, 4}
+// The representations of a field: one that goes into the table, one that leaves no
+// trace here, and one that must not leave any on the way either.
+const (
+	indexed representation = iota
+	plain
+	sensitive
 )
+
+// first is the first byte of the representation, and how many bits of it an index may
+// use.
+func (r representation) first() (b byte, bits int) {
+	switch r {
+	case indexed:
+		return 0x40, 6
+	case sensitive:
+		return 0x10, 4
+	}
+	return 0x00, 4
+}
 
 // appendName begins a literal. The name is in lower case.
 func appendName(b []byte, r representation, name []byte) []byte {
+	first, bits := r.first()
 	if i := staticName(name); i > 0 {
-		return appendInt(b, r.first, r.bits, uint64(i))
+		return appendInt(b, first, bits, uint64(i))
 	}
-	return appendString(append(b, r.first), name)
+	return appendString(append(b, first), name)
 }
 
 // appendInt writes an integer whose first byte has other bits too (RFC 7541, section

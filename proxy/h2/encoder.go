@@ -147,7 +147,7 @@ func appendField(b, name, value []byte) []byte {
 	case ofConnection(lower):
 		return b
 	case string(lower) == "set-cookie": // nobody on the way may index it
-		b = appendName(b, sensible, lower)
+		b = appendName(b, sensitive, lower)
 	default:
 		b = appendName(b, plain, lower)
 	}
@@ -158,7 +158,8 @@ func appendStatus(b []byte, status int) []byte {
 	if i := staticStatus(status); i > 0 {
 		return appendInt(b, 0x80, 7, uint64(i))
 	}
-	b = appendInt(b, plain.first, plain.bits, statusName)
+	first, bits := plain.first()
+	b = appendInt(b, first, bits, statusName)
 	b = append(b, 3)
 	return strconv.AppendInt(b, int64(status), 10)
 }

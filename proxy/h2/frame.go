@@ -294,7 +294,7 @@ const maxWindow = 1<<31 - 1
 func (c *Conn) readPing(f *http2.PingFrame) error {
 	c.mu.Lock()
 	if f.IsAck() {
-		if c.draining == warned && f.Data == drainPing {
+		if c.draining == warned && f.Data == drainPing() {
 			c.lastCall()
 			return nil
 		}

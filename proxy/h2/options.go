@@ -1,18 +1,20 @@
 package h2
 
 import (
+	"io"
 	"time"
 
 	"doorward/proxy/h1"
 )
 
-// Transport is the connection that frames go over. ReadLazy waits until there is
-// something to read and only then takes a buffer for it, which it gives back when
-// there was nothing after all. Abort makes the pending and every later read fail; it
-// may come from any goroutine.
+// Transport is the connection that frames go over.
 type Transport interface {
-	Write(p []byte) (int, error)
+	io.Writer
+	// ReadLazy waits until there is something to read and only then takes a buffer for
+	// it, which it gives back when there was nothing after all.
 	ReadLazy(take func() []byte, give func()) (int, error)
+	// Abort makes the pending and every later read fail. It may come from any
+	// goroutine.
 	Abort()
 }
 

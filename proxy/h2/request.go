@@ -2,7 +2,6 @@ package h2
 
 import (
 	"errors"
-	"net/http"
 
 	"golang.org/x/net/http2"
 
@@ -15,6 +14,9 @@ var (
 	errConnect = errors.New("CONNECT to what is offered nowhere")
 	errHead    = errors.New("malformed head")
 )
+
+// badRequest is the status of errors that break the rules of HTTP/2 too.
+const badRequest = 400
 
 // openStream makes a stream of the head that was read.
 func (c *Conn) openStream() error {
@@ -77,7 +79,7 @@ func (c *Conn) judge(s *Stream) error {
 	upgrade := r.Upgrade
 	if err := c.parser.Assemble(r); err != nil {
 		var e *h1.SyntaxError
-		if !errors.As(err, &e) || e.Status == http.StatusBadRequest {
+		if !errors.As(err, &e) || e.Status == badRequest {
 			return err
 		}
 		s.refusal = err
@@ -107,7 +109,7 @@ func (c *Conn) pseudoFields(r *h1.Request) error {
 			return errPseudo
 		}
 	}
-	connect := string(p.method) == http.MethodConnect
+	connect := string(p.method) == "CONNECT"
 	if connect != (p.has&hasProtocol != 0) {
 		return errConnect
 	}
@@ -115,7 +117,7 @@ func (c *Conn) pseudoFields(r *h1.Request) error {
 		if !c.o.ExtendedConnect || string(p.protocol) != "websocket" {
 			return errConnect
 		}
-		r.Method, r.Upgrade = []byte(http.MethodGet), p.protocol
+		r.Method, r.Upgrade = []byte("GET"), p.protocol
 	}
 	return nil
 }
