@@ -26,6 +26,16 @@ var (
 	ErrKeyWeak = errors.New("the key is too weak or of an unknown kind")
 	// ErrNotPEM means a file without one block of PEM.
 	ErrNotPEM = errors.New("no PEM in it")
+	// ErrNotAuthority means a certificate that may not sign others, where only those
+	// of CAs belong.
+	ErrNotAuthority = errors.New("not the certificate of a CA")
+	// ErrNotCertificate means a block of PEM of another kind where only
+	// certificates belong.
+	ErrNotCertificate = errors.New("something other than certificates in it")
+	// ErrKeyThere means a private key where only certificates belong.
+	ErrKeyThere = errors.New("a private key in it, which nobody needs here")
+	// ErrDamaged means a block of PEM that cannot be read.
+	ErrDamaged = errors.New("a damaged block of PEM in it")
 	// ErrFileTooLarge means a file of more than 1 MiB.
 	ErrFileTooLarge = errors.New("larger than 1 MiB")
 )

@@ -45,11 +45,16 @@ func newLoader(parsed map[digest]*certificate, previous *Manager) *loader {
 }
 
 func (l *loader) fail(file string, err error, mend string) {
-	// The path stands in front of the line; os would repeat it.
+	l.errs = append(l.errs, &FileError{File: file, Err: withoutPath(err), Mend: mend})
+}
+
+// withoutPath leaves out the path, which stands in front of the line; os would
+// repeat it.
+func withoutPath(err error) error {
 	if pathErr := (*fs.PathError)(nil); errors.As(err, &pathErr) {
-		err = pathErr.Err
+		return pathErr.Err
 	}
-	l.errs = append(l.errs, &FileError{File: file, Err: err, Mend: mend})
+	return err
 }
 
 func (l *loader) warn(file, text string) {

@@ -112,13 +112,14 @@ func (s *managed) certificate(name string) (*tls.Certificate, error) {
 }
 
 // configFor has another configuration for who asks for a challenge, and for him
-// alone: others must not be able to choose that protocol.
+// alone: others must not be able to choose that protocol. Another one is for hosts
+// whose clients are asked for certificates.
 func (m *Manager) configFor(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 	if m.managed != nil && len(hello.SupportedProtos) == 1 &&
 		hello.SupportedProtos[0] == ChallengeProtocol {
 		return m.managed.challenge, nil
 	}
-	return nil, nil
+	return m.clients.config(hello.ServerName), nil
 }
 
 // ManagedNames are the names of [Options.ManagedNames] that neither a file nor

@@ -55,6 +55,8 @@ type Options struct {
 	// the name is left to it. Until Managed has a certificate the internal
 	// authority gives one that lives for days.
 	ManagedNames []string
+	// Clients say whom to ask for certificates; none asks nobody.
+	Clients []ClientRule
 }
 
 // Manager is one consistent set of certificates and rules. It never changes;
@@ -66,6 +68,7 @@ type Manager struct {
 	parsed    map[digest]*certificate
 	internal  patterns
 	managed   *managed // nil: no name is
+	clients   *clients // nil: nobody is asked
 	authority *authority
 	tickets   *tls.Config
 	config    *tls.Config
@@ -123,6 +126,9 @@ func Load(o Options, previous *Manager) (*Manager, []Warning, error) {
 		m.tickets = previous.tickets
 	}
 	m.config = m.serverConfig(o)
+	if m.clients, err = newClients(o.Clients, m.config); err != nil {
+		return nil, l.warnings, err
+	}
 	return m, l.warnings, nil
 }
 
