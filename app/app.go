@@ -56,6 +56,7 @@ type App struct {
 	engine    *proxy.Engine
 	places    *places
 	listeners map[string]*listener
+	quic      map[string]*quicPort
 	control   *control
 	sides     map[string]*side
 	notify    notifier
@@ -90,7 +91,8 @@ var ErrStopped = errors.New("doorward is stopping")
 // listener. What is wrong with the configuration comes as a *ConfigError.
 func New(o Options) (*App, error) {
 	a := &App{
-		listeners: map[string]*listener{}, control: &control{}, sides: map[string]*side{},
+		listeners: map[string]*listener{}, quic: map[string]*quicPort{},
+		control: &control{}, sides: map[string]*side{},
 		started: time.Now(), outages: outages{}, departed: departed{},
 	}
 	o.sampler, o.steward = stats.NewSampler(a, stats.SamplerOptions{}), a
@@ -147,6 +149,7 @@ func (a *App) Start() error {
 // openings are what a generation listens on and the one before did not.
 type openings struct {
 	listeners []*listener
+	quic      []*quicPort
 	sides     []*side
 	control   *control
 }
@@ -157,11 +160,17 @@ func (a *App) openAll(g *generation) (o openings, err error) {
 	if o.listeners, err = a.open(g.cfg); err != nil {
 		return openings{}, err
 	}
+	if o.quic, err = a.openQUIC(g, o.listeners); err != nil {
+		closeAll(o.listeners)
+		return openings{}, err
+	}
 	if o.sides, err = a.openSides(g.cfg); err != nil {
+		a.closeQUIC(o.quic)
 		closeAll(o.listeners)
 		return openings{}, err
 	}
 	if o.control, err = a.control.moveTo(g.cfg.Listen.Control, a.controlPages(), g.log); err != nil {
+		a.closeQUIC(o.quic)
 		closeAll(o.listeners)
 		closeSides(o.sides)
 		return openings{}, err
@@ -187,6 +196,7 @@ func (a *App) commit(g *generation, o openings) {
 		a.listeners[l.address] = l
 	}
 	a.assign(g.cfg)
+	a.assignQUIC(g.cfg, o.quic)
 	a.commitSides(g.cfg, o.sides)
 	if o.control != a.control {
 		a.control.close()
@@ -226,6 +236,9 @@ func (a *App) Stop(ctx context.Context) error {
 	a.mu.Lock()
 	for _, l := range a.listeners {
 		l.close()
+	}
+	for _, p := range a.quic {
+		a.stopQUIC(p)
 	}
 	a.mu.Unlock()
 	g.closeBoard(nil)

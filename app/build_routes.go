@@ -59,6 +59,7 @@ func (g *generation) buildSnapshot(previous *generation) error {
 	}
 	s.Prepare()
 	g.snapshot = s
+	g.buildQUIC()
 	return nil
 }
 

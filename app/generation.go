@@ -29,6 +29,7 @@ type generation struct {
 	// targets are the servers to check.
 	targets []health.Target
 	certs   *tls.Manager
+	quic    quicSettings
 	// store outlives the generation, and all that follow it.
 	store  *state.Store
 	alerts *alert.Alerter

@@ -37,6 +37,17 @@ func (p *places) take(open func() bool) bool {
 	return true
 }
 
+// tryTake takes a place if there is one.
+func (p *places) tryTake() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.taken >= p.most {
+		return false
+	}
+	p.taken++
+	return true
+}
+
 func (p *places) give() {
 	p.mu.Lock()
 	p.taken--
