@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/mholt/acmez/v3"
@@ -21,9 +20,9 @@ const challengePath = "/.well-known/acme-challenge/"
 
 const (
 	tokenLimit = 128
-	// askPause bounds how often strangers make us read the store, which may be a
-	// network away: an authority asks a handful of times.
-	askPause = 10 * time.Millisecond
+	// askLimit bounds how often in a second strangers make us read the store, which
+	// may be a network away. An authority asks from a handful of places at once.
+	askLimit = 200
 	askTime  = time.Second
 )
 
@@ -32,7 +31,7 @@ const (
 type pending struct {
 	store *state.Store
 	life  time.Duration
-	asked atomic.Int64 // when the store was read last
+	asked bucket
 
 	mu   sync.RWMutex
 	http map[string]challenge        // by token
@@ -156,8 +155,7 @@ func (p *pending) handshake(name string) *tls.Certificate {
 
 // others looks for a challenge that somebody else with the same store began.
 func (p *pending) others(key string) (c challenge, ok bool) {
-	now, last := time.Now().UnixNano(), p.asked.Load()
-	if now-last < int64(askPause) || !p.asked.CompareAndSwap(last, now) {
+	if !p.asked.take(time.Now()) {
 		return c, false
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), askTime)
@@ -167,6 +165,24 @@ func (p *pending) others(key string) (c challenge, ok bool) {
 		return c, false
 	}
 	return c, json.Unmarshal(entry.Value, &c) == nil
+}
+
+// bucket counts what was done in this second.
+type bucket struct {
+	mu     sync.Mutex
+	second int64
+	done   int
+}
+
+// take counts once more, unless there were enough.
+func (b *bucket) take(now time.Time) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if s := now.Unix(); s != b.second {
+		b.second, b.done = s, 0
+	}
+	b.done++
+	return b.done <= askLimit
 }
 
 // validToken tells whether s is a token: base64url (RFC 8555, section 8.3).

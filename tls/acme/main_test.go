@@ -230,6 +230,7 @@ type front struct {
 	server *httptest.Server
 	caFile string
 	orders atomic.Int64
+	infos  atomic.Int64 // questions for a renewal window
 	before atomic.Pointer[func(http.ResponseWriter, *http.Request) bool]
 }
 
@@ -254,6 +255,10 @@ func newFront(t testing.TB, p *pebbletest.Pebble) *front {
 			if r.Request.URL.Path == newOrder && r.StatusCode == http.StatusCreated {
 				f.orders.Add(1)
 			}
+			if strings.Contains(r.Request.URL.Path, "renewalInfo") {
+				f.infos.Add(1)
+				r.Header.Set("Retry-After", "1") // Pebble says hours
+			}
 			return nil
 		},
 	}
@@ -264,13 +269,19 @@ func newFront(t testing.TB, p *pebbletest.Pebble) *front {
 			}
 		}))
 	t.Cleanup(f.server.Close)
+	f.trust(t)
+	return f
+}
+
+// trust writes what the front's own certificate is trusted by.
+func (f *front) trust(t testing.TB) {
+	t.Helper()
 	text := pem.EncodeToMemory(&pem.Block{
 		Type: "CERTIFICATE", Bytes: f.server.Certificate().Raw,
 	})
 	if err := os.WriteFile(f.caFile, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return f
 }
 
 // ca is the authority as it is seen through the front.
@@ -292,6 +303,14 @@ func rootsIn(t testing.TB, file string) *x509.CertPool {
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(text)
 	return pool
+}
+
+// trusting is a client that trusts the roots in a file.
+func trusting(t testing.TB, file string) *http.Client {
+	t.Helper()
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: rootsIn(t, file)}}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: transport}
 }
 
 func wantErr(t testing.TB, err, want error) {

@@ -157,6 +157,7 @@ func (m *Manager) orderLocked(
 	}
 	defer m.issuers[0].unlock(ctx, lock)
 	found, err := m.fetch(ctx, e.name)
+	m.update(e, found)
 	switch {
 	case err == nil && !force && time.Now().Before(found.due()):
 		return found, nil
@@ -184,6 +185,16 @@ func (m *Manager) orderLocked(
 			zap.String("ca", found.issuer.host), zap.Time("ends", leaf.NotAfter))
 	}
 	return found, err
+}
+
+// update gives a certificate from the store the renewal window that was asked for
+// since it was written.
+func (m *Manager) update(e *entry, found *stored) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if found != nil && e.stored != nil && found.leaf().Equal(e.stored.leaf()) {
+		found.info = e.stored.info
+	}
 }
 
 // discard removes what the store has of a name.
@@ -257,7 +268,7 @@ func (m *Manager) reread(ctx context.Context, e *entry) {
 	if err != nil {
 		return // orders find out what is wrong, and say so
 	}
-	if e.stored == nil || s.leaf().NotBefore.After(e.stored.leaf().NotBefore) {
+	if e.stored == nil || !s.leaf().Equal(e.stored.leaf()) {
 		e.tries = tries{}
 		e.adopt(s, time.Now())
 	}
