@@ -1,11 +1,13 @@
 package h2
 
 import (
+	"slices"
 	"time"
 
 	"golang.org/x/net/http2"
 
 	"doorward/proxy/h1"
+	"doorward/proxy/netio"
 )
 
 // Answer sends a head, given as HTTP/1 has it, and the first part of the body with it.
@@ -87,9 +89,10 @@ func (s *Stream) finish() {
 // them until all is sent. It is called with the lock held and returns without it.
 func (s *Stream) sendData(data []byte, end bool) error {
 	c := s.c
-	var expired <-chan time.Time
+	var p patience
+	defer p.end(s)
 	for {
-		moved := false
+		before := len(data)
 		for !c.out.full() {
 			n := s.allowance(len(data))
 			if n == 0 && len(data) > 0 {
@@ -97,37 +100,47 @@ func (s *Stream) sendData(data []byte, end bool) error {
 			}
 			last := n == len(data)
 			s.putData(data[:n], last && end)
-			if data, moved = data[n:], true; last {
+			if data = data[n:]; last {
 				c.flush()
 				return nil
 			}
 		}
-		if c.out.full() {
-			c.out.waiting = append(c.out.waiting, s)
-		} else if c.send <= 0 {
-			c.starved = append(c.starved, s)
+		if !p.begin(s, before-len(data)) {
+			s.reset(http2.ErrCodeCancel, ErrTimeout)
+			c.flush()
+			return ErrTimeout
 		}
-		c.flush()
-		if s.writeIdle > 0 && (moved || expired == nil) {
-			if expired == nil {
-				defer s.writing.stop()
-			}
-			expired = s.writing.start(s.writeIdle)
-		}
-		if err := s.wait(expired); err != nil {
+		s.queue()
+		if err := s.wait(&p); err != nil {
 			return err
 		}
 	}
 }
 
-// wait waits for room to send, and returns with the lock held unless it fails.
-func (s *Stream) wait(expired <-chan time.Time) error {
+// queue has the stream woken by what it waits for. Its own window needs nothing.
+func (s *Stream) queue() {
+	switch c := s.c; {
+	case c.out.full():
+		c.out.waiting = append(c.out.waiting, s)
+	case s.send > 0:
+		c.starved = append(c.starved, s)
+	}
+}
+
+// wait waits for room to send. It is called with the lock held, and returns with it
+// unless it fails.
+func (s *Stream) wait(p *patience) error {
 	c := s.c
-	late := false
+	shut := s.send <= 0
+	c.flush()
+	began, late := netio.Now(), false
 	select {
 	case <-s.room:
-	case <-expired:
+	case <-p.expired:
 		late = true
+	}
+	if shut {
+		p.shut += time.Duration(netio.Now() - began)
 	}
 	c.mu.Lock()
 	err := s.writeError()
@@ -135,10 +148,43 @@ func (s *Stream) wait(expired <-chan time.Time) error {
 		s.reset(http2.ErrCodeCancel, ErrTimeout)
 		err = ErrTimeout
 	}
-	if err != nil {
+	if err != nil { // nobody need wake it any more
+		c.starved = slices.DeleteFunc(c.starved, s.is)
+		c.out.waiting = slices.DeleteFunc(c.out.waiting, s.is)
 		c.flush()
 	}
 	return err
+}
+
+func (s *Stream) is(other *Stream) bool { return s == other }
+
+// patience is that with a client that takes nothing, or next to nothing (security case
+// H2-34).
+type patience struct {
+	expired <-chan time.Time
+	sent    int           // since the first wait
+	shut    time.Duration // how long the stream's own window was
+}
+
+// begin begins a wait after n more bytes were sent. It tells whether there is patience
+// left: windows that open by so little can only mean to keep us waiting.
+func (p *patience) begin(s *Stream, n int) bool {
+	if s.writeIdle <= 0 {
+		return true
+	}
+	if p.expired != nil {
+		p.sent += n
+	}
+	if p.expired == nil || n > 0 {
+		p.expired = s.writing.start(s.writeIdle)
+	}
+	return n == 0 || !netio.TooSlow(p.sent, int64(p.shut))
+}
+
+func (p *patience) end(s *Stream) {
+	if p.expired != nil {
+		s.writing.stop()
+	}
 }
 
 // allowance is how much of n bytes may go out as one frame now.

@@ -1,6 +1,10 @@
 package h2
 
-import "time"
+import (
+	"time"
+
+	"golang.org/x/net/http2"
+)
 
 // Budget is an allowance: Burst at once, and Rate more each second.
 type Budget struct {
@@ -75,4 +79,48 @@ func newPurses(b Budgets) purses {
 		resets: newPurse(b.Resets), settings: newPurse(b.Settings), pings: newPurse(b.Pings),
 		windows: newPurse(b.Windows), empty: newPurse(b.Empty), others: newPurse(b.Others),
 	}
+}
+
+// overdone is the error of a client that used up a budget.
+func (c *Conn) overdone(budget string) error {
+	c.o.Report(Event{Budget: budget, Streams: c.opened})
+	return &connError{http2.ErrCodeEnhanceYourCalm, "too many " + budget}
+}
+
+// charge takes from the budgets what the frame costs.
+func (c *Conn) charge(t http2.FrameType) error {
+	switch t {
+	case http2.FrameRSTStream: // by what it does
+		return nil
+	case http2.FrameSettings:
+		return c.spend(&c.purses.settings, "settings")
+	case http2.FramePing:
+		return c.spend(&c.purses.pings, "pings")
+	case http2.FrameWindowUpdate:
+		return c.spend(&c.purses.windows, "window updates")
+	}
+	return c.spend(&c.purses.others, "frames without meaning")
+}
+
+// spend takes one from a budget, after adding what work has earned since.
+func (c *Conn) spend(p *purse, budget string) error {
+	if p.left < p.Burst/2 {
+		c.earn()
+	}
+	if !p.spend(time.Now()) {
+		return c.overdone(budget)
+	}
+	return nil
+}
+
+// earn adds what the work since the last time has earned.
+func (c *Conn) earn() {
+	c.mu.Lock()
+	ends, data := c.ends-c.sawEnds, c.sentData-c.sawData
+	c.sawEnds, c.sawData = c.ends, c.sentData
+	c.mu.Unlock()
+	c.purses.resets.earn(float64(ends) / 2)
+	c.purses.others.earn(float64(ends) * 2)
+	c.purses.pings.earn(float64(ends + data))
+	c.purses.windows.earn(float64(ends+data) * 4)
 }

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
 
+	"doorward/internal/safe"
 	"doorward/proxy/h1"
 )
 
@@ -49,17 +50,18 @@ type Conn struct {
 	// frame.
 	initial   int64
 	frameSize int
-	// resets are the streams that we reset last: what is on its way on them is no
-	// fault of the client.
-	resets [64]uint32
+	// resets are the streams that we reset last, in a circle: what is on its way on them
+	// is no fault of the client.
+	resets []uint32
 	nreset int
 	// ends counts whole answers, sentData frames with data.
 	ends, sentData int
 	idleSince      time.Time
 	draining       drainState
-	drainedAt      time.Time
-	done           bool
-	ended          sync.Cond // running has become 0
+	patient        *time.Timer // for the client's word that it knows of the drain
+	done           bool        // the connection has ended
+	// quiet tells that no handler is at work any more, or nobody writes.
+	quiet sync.Cond
 }
 
 // drainState is how far the end of a connection in good order has come.
@@ -75,19 +77,29 @@ const (
 func New(t Transport, o Options, h Handler) *Conn {
 	c := &Conn{t: t, o: o.complete(), handler: h, streams: make(map[uint32]*Stream)}
 	c.parser = h1.Parser{Limits: c.o.Limits}
-	c.in.c = c
+	c.in.init(c)
 	c.framer = newFramer(&c.in)
 	c.decoder = hpack.NewDecoder(tableBytes, c.block.take)
-	c.decoder.SetMaxStringLength(c.o.Limits.HeadBytes)
+	c.decoder.SetMaxStringLength(gross * c.o.Limits.HeadBytes)
 	c.block.c = c
 	c.purses = newPurses(c.o.Budgets)
 	c.encoder = newEncoder(c.o.Dictionary)
 	c.window = c.o.ConnWindow
 	c.send, c.initial, c.frameSize = defaultWindow, defaultWindow, smallestFrame
 	c.idleSince = time.Now()
-	c.ended.L = &c.mu
+	c.quiet.L = &c.mu
+	c.resets = make([]uint32, resetsPerStream*c.o.Streams)
 	return c
 }
+
+const (
+	// gross is by how many times a head may exceed the limits and still be refused with
+	// an answer.
+	gross = 2
+	// resetsPerStream is how many streams that we reset are remembered, for each that
+	// may be open.
+	resetsPerStream = 2
+)
 
 // defaultWindow is every window before anybody says otherwise (RFC 9113, section
 // 6.9.2).
@@ -101,8 +113,9 @@ func newFramer(r io.Reader) *http2.Framer {
 }
 
 // Serve serves the connection until it ends, first being what was read of it already.
-// When it returns no handler is at work any more. How a connection ends in good order
-// is no error.
+// When it returns no handler is at work any more, and nothing is left to write. How a
+// connection ends in good order is no error. Whoever closes the transport should give
+// the client time to read what was written last.
 func (c *Conn) Serve(first []byte) error {
 	c.in.first = first
 	c.mu.Lock()
@@ -118,40 +131,41 @@ func (c *Conn) Serve(first []byte) error {
 	return c.end(err)
 }
 
-// end ends everything, and says goodbye where the client broke the rules.
+// end ends everything, and says goodbye.
 func (c *Conn) end(err error) error {
-	var fault *connError
 	code, reason := http2.ErrCodeNo, ""
-	switch {
-	case errors.As(err, &fault):
+	var fault *connError
+	if errors.As(err, &fault) {
 		code, reason = fault.code, fault.reason
-	case errors.Is(err, errIdle), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF),
-		errors.Is(err, errFinished):
-		err = nil
 	}
 	c.mu.Lock()
-	if c.out.err == nil && (code != http2.ErrCodeNo || c.draining != drained) {
+	over := c.draining == drained && c.running == 0
+	if over || errors.Is(err, errIdle) || errors.Is(err, io.EOF) {
+		err = nil
+	}
+	if !c.done && (c.draining != drained || code != http2.ErrCodeNo) {
 		c.putGoAway(c.last, code, reason)
 	}
 	c.flush()
-	c.die(ErrGone)
+	c.abandon()
 	c.mu.Lock()
-	for c.running > 0 {
-		c.ended.Wait()
+	for c.running > 0 || c.out.writing {
+		c.quiet.Wait()
 	}
+	if c.patient != nil {
+		c.patient.Stop()
+	}
+	c.out.err = ErrGone
 	c.mu.Unlock()
-	c.in.give()
+	c.in.r = c.in.w
+	c.in.giveBuffer()
 	return err
 }
 
-// die ends all streams because the connection has ended.
-func (c *Conn) die(why error) {
+// abandon ends all streams because the connection has ended.
+func (c *Conn) abandon() {
 	c.mu.Lock()
-	if c.out.err == nil {
-		c.out.err = why
-	}
 	c.done = true
-	c.out.buf = nil
 	left := make([]*Stream, 0, len(c.streams))
 	for _, s := range c.streams {
 		left = append(left, s)
@@ -161,11 +175,19 @@ func (c *Conn) die(why error) {
 	for _, s := range left {
 		s.leave()
 	}
-	c.t.Abort()
 }
 
-// Abort ends the connection at once, and all that it does.
-func (c *Conn) Abort() { c.die(ErrGone) }
+// Abort ends the connection at once, and all that it does. A write that is under way
+// goes on until the transport ends it.
+func (c *Conn) Abort() {
+	c.mu.Lock()
+	if c.out.err == nil {
+		c.out.err = ErrGone
+	}
+	c.mu.Unlock()
+	c.abandon()
+	c.t.Abort()
+}
 
 // Streams is how many streams are open.
 func (c *Conn) Streams() int {
@@ -178,25 +200,22 @@ func (c *Conn) Streams() int {
 const drainPatience = time.Second
 
 // Drain ends the connection in good order (RFC 9113, section 6.8): the client is told,
-// what it asked for until it knows is served, and then the connection closes. Called
-// again it does not wait any longer for a client that says nothing.
+// what it asked for until it knows is served, and then the connection ends.
 func (c *Conn) Drain() {
 	c.mu.Lock()
-	switch {
-	case c.done, c.draining == drained:
-		c.mu.Unlock()
-		return
-	case c.draining == notDraining:
-		c.draining, c.drainedAt = warned, time.Now()
-		c.putGoAway(1<<31-1, http2.ErrCodeNo, "")
-		c.putPing(false, drainPing())
-		c.flush()
-		return
-	case time.Since(c.drainedAt) < drainPatience:
+	if c.done || c.draining != notDraining {
 		c.mu.Unlock()
 		return
 	}
-	c.lastCall()
+	c.draining = warned
+	c.putGoAway(maxWindow, http2.ErrCodeNo, "")
+	c.putPing(false, drainPing())
+	c.patient = time.AfterFunc(drainPatience, func() {
+		defer safe.Recover(c.o.Crew.log, "drain")
+		c.mu.Lock()
+		c.lastCall()
+	})
+	c.flush()
 }
 
 // drainPing is the ping whose answer says that the client knows that we drain.
@@ -205,7 +224,12 @@ func drainPing() [8]byte { return [8]byte{'d', 'r', 'a', 'i', 'n'} }
 // lastCall says which stream was the last. It is called with the lock held and returns
 // without it.
 func (c *Conn) lastCall() {
+	if c.done || c.draining != warned {
+		c.mu.Unlock()
+		return
+	}
 	c.draining = drained
+	c.patient.Stop()
 	c.putGoAway(c.last, http2.ErrCodeNo, "")
 	over := c.running == 0
 	c.flush()
@@ -237,7 +261,7 @@ func (c *Conn) release(s *Stream) {
 	c.running--
 	if c.running == 0 {
 		c.idleSince = time.Now()
-		c.ended.Broadcast()
+		c.quiet.Broadcast()
 	}
 	over := c.running == 0 && c.draining == drained
 	whole := s.err == nil // else somebody may be about to tell it that the client left

@@ -5,6 +5,7 @@ import (
 	"hash/maphash"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/net/http2/hpack"
 
@@ -17,6 +18,7 @@ import (
 type Dictionary struct {
 	words atomic.Pointer[words]
 	mu    sync.Mutex // of those who add
+	begun time.Time  // when the lines were forgotten last
 	seed  maphash.Seed
 	// seen are hashes of lines that came once.
 	seen [2048]atomic.Uint64
@@ -64,24 +66,50 @@ func (d *Dictionary) find(w *words, text []byte) *line {
 	if slot := &d.seen[h%uint64(len(d.seen))]; slot.Swap(h) != h {
 		return nil
 	}
-	return d.add(text)
+	d.add(text)
+	return nil
 }
 
-// volatile tells whether a line is not worth knowing, or better not known: dates are
-// others every second, and cookies are nobody else's business.
+// volatile tells whether a line is not worth knowing, or better not known: these are
+// others for every second, or for every page, and cookies are nobody else's business.
 func volatile(text []byte) bool {
 	name, _, _ := bytes.Cut(text, []byte(":"))
-	return h1.EqualFold(name, "date") || h1.EqualFold(name, "set-cookie")
+	switch len(name) {
+	case 4:
+		return h1.EqualFold(name, "date") || h1.EqualFold(name, "etag")
+	case 7:
+		return h1.EqualFold(name, "expires")
+	case 8:
+		return h1.EqualFold(name, "location")
+	case 10:
+		return h1.EqualFold(name, "set-cookie")
+	case 12:
+		return h1.EqualFold(name, "x-request-id")
+	case 13:
+		return h1.EqualFold(name, "last-modified") || h1.EqualFold(name, "content-range")
+	}
+	return false
 }
+
+// lasting is how long lines are remembered at least. Adding one costs a copy of all, and
+// forgetting them costs every connection what it has in its table: neither may depend
+// on what pages say.
+const lasting = time.Minute
 
 // add takes a line that came again into the dictionary, for connections that look at
 // it from now on. One that is full begins anew: what is still used comes back.
-func (d *Dictionary) add(text []byte) *line {
+func (d *Dictionary) add(text []byte) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	old := d.words.Load()
-	if l := old.lines[string(text)]; l != nil {
-		return nil // by somebody else, in an edition that the asker may not have
+	if old.lines[string(text)] != nil {
+		return // by somebody else, in an edition that the asker may not have
+	}
+	if len(old.lines) == mostLines {
+		if time.Since(d.begun) < lasting {
+			return
+		}
+		d.begun = time.Now()
 	}
 	next := &words{edition: old.edition, lines: make(map[string]*line, len(old.lines)+1)}
 	if len(old.lines) < mostLines {
@@ -93,7 +121,6 @@ func (d *Dictionary) add(text []byte) *line {
 	}
 	next.lines[string(text)] = newLine(text, len(next.lines))
 	d.words.Store(next)
-	return nil
 }
 
 func newLine(text []byte, number int) *line {

@@ -1,6 +1,7 @@
 package h2
 
 import (
+	"encoding/binary"
 	"sync"
 	"time"
 
@@ -63,14 +64,16 @@ const keptArena = 8 << 10
 func (c *Conn) recycle(s *Stream) {
 	drain(s.ready)
 	drain(s.room)
-	pieces, arena, fields := s.body.pieces[:0], s.arena[:0], s.req.Fields[:0]
+	arena := s.arena[:0]
 	if cap(arena) > keptArena {
 		arena = make([]byte, 0, 1<<10)
 	}
-	ready, room, reading, writing := s.ready, s.room, s.reading, s.writing
-	*s = Stream{}
-	s.body.pieces, s.arena, s.req.Fields = pieces, arena, fields
-	s.ready, s.room, s.reading, s.writing = ready, room, reading, writing
+	fields := s.req.Fields[:0]
+	*s = Stream{
+		arena: arena, ready: s.ready, room: s.room, reading: s.reading, writing: s.writing,
+		body: body{pieces: s.body.pieces[:0]},
+	}
+	s.req.Fields = fields
 	streams.Put(s)
 }
 
@@ -82,62 +85,80 @@ func drain(c chan struct{}) {
 }
 
 // readHead begins a head: of a request, or the trailers of one.
-func (c *Conn) readHead(f *http2.HeadersFrame) error {
-	id := f.StreamID
-	if id%2 == 0 {
-		return broken("HEADERS on a stream that the client cannot open")
+func (c *Conn) readHead(fh http2.FrameHeader) error {
+	p, err := c.in.payload(int(fh.Length))
+	if err != nil {
+		return err
 	}
-	if f.HasPriority() && f.Priority.StreamDep == id {
-		return c.skipHead(f)
-	}
-	c.mu.Lock()
-	s, last := c.streams[id], c.last
-	ours := c.wasReset(id)
-	c.mu.Unlock()
-	b := &c.block
-	*b = block{c: c, id: id, end: f.StreamEnded(), since: time.Now()}
+	part, ok := unpad(p, fh.Flags.Has(http2.FlagHeadersPadded))
+	prior := fh.Flags.Has(http2.FlagHeadersPriority)
+	id := fh.StreamID
 	switch {
-	case s != nil && s.remote, s == nil && id <= last && !ours:
-		return &connError{http2.ErrCodeStreamClosed, "HEADERS on a closed stream"}
-	case s != nil:
-		b.trailer = true
-		if !b.end {
-			b.fault = "a second head without an end"
-		}
-	case id <= last: // reset by us: only the table matters
-		b.trailer = true
+	case id%2 == 0:
+		return broken("HEADERS on a stream that the client cannot open")
+	case !ok, prior && len(part) < priorityBytes:
+		return broken("malformed HEADERS")
 	}
-	b.stream = streams.Get().(*Stream)
-	return c.readBlock(f.HeaderBlockFragment(), f.HeadersEnded())
+	if prior { // deprecated, and of no meaning here (RFC 9113, section 5.3.2)
+		if binary.BigEndian.Uint32(part)&maxWindow == id {
+			return broken("a stream that depends on itself")
+		}
+		part = part[priorityBytes:]
+	}
+	if err := c.beginBlock(id, fh.Flags.Has(http2.FlagHeadersEndStream)); err != nil {
+		return err
+	}
+	whole := fh.Flags.Has(http2.FlagHeadersEndHeaders)
+	if !whole {
+		c.block.since = time.Now()
+	}
+	return c.readBlock(part, whole)
 }
 
-// skipHead reads a head whose frame is wrong, for the table's sake.
-func (c *Conn) skipHead(f *http2.HeadersFrame) error {
-	c.block = block{
-		c: c, id: f.StreamID, end: f.StreamEnded(), since: time.Now(),
-		stream: streams.Get().(*Stream), fault: "a stream that depends on itself",
+// priorityBytes is the size of the priority in HEADERS.
+const priorityBytes = 5
+
+// beginBlock finds out what a head on a stream is.
+func (c *Conn) beginBlock(id uint32, end bool) error {
+	b := &c.block
+	*b = block{c: c, id: id, end: end}
+	c.mu.Lock()
+	s, used := c.streams[id], id <= c.last
+	late := used && c.wasReset(id) // only the table matters
+	open := s != nil && !s.remote
+	c.mu.Unlock()
+	if used && !open && !late {
+		return &connError{http2.ErrCodeStreamClosed, "HEADERS on a closed stream"}
 	}
-	return c.readBlock(f.HeaderBlockFragment(), f.HeadersEnded())
+	if b.trailer = used; open && !end {
+		b.fault = "a second head without an end"
+	}
+	b.stream = streams.Get().(*Stream)
+	return nil
 }
 
 // readMore goes on with a head.
-func (c *Conn) readMore(f *http2.ContinuationFrame) error {
+func (c *Conn) readMore(fh http2.FrameHeader) error {
+	part, err := c.in.payload(int(fh.Length))
+	if err != nil {
+		return err
+	}
 	b := &c.block
 	b.frames++
-	if len(f.HeaderBlockFragment()) == 0 {
+	if len(part) == 0 {
 		b.empty++
 	}
 	if b.frames > mostContinued || b.empty > mostEmpty {
 		return c.overdone("frames of one head")
 	}
-	return c.readBlock(f.HeaderBlockFragment(), f.HeadersEnded())
+	return c.readBlock(part, fh.Flags.Has(http2.FlagContinuationEndHeaders))
 }
 
 // readBlock decodes a part of a head. However wrong it is, it is decoded to the end:
 // the table of the connection lives on.
 func (c *Conn) readBlock(part []byte, whole bool) error {
 	b := &c.block
-	if b.wire += len(part); b.wire > 2*c.o.Limits.HeadBytes {
+	if b.wire += len(part); b.wire > gross*c.o.Limits.HeadBytes {
 		return c.overdone("bytes of one head")
 	}
 	if _, err := c.decoder.Write(part); err != nil {

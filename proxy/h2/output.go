@@ -14,8 +14,6 @@ const (
 	// pendingBytes is how much may wait to be written before streams with bodies must
 	// wait too.
 	pendingBytes = 64 << 10
-	// controlBytes is how much of it may be answers to frames that want one.
-	controlBytes = 16 << 10
 	// smallestFrame is what every peer takes (RFC 9113, section 4.2).
 	smallestFrame = 16 << 10
 )
@@ -23,11 +21,11 @@ const (
 // output collects frames until somebody writes them. It is guarded by the lock of its
 // connection, but for the write itself.
 type output struct {
-	buf     []byte // frames that nobody writes yet
-	writing bool   // somebody is the writer
-	control int    // bytes in buf that answer control frames
+	buf     []byte  // frames that nobody writes yet
+	pooled  *[]byte // what buf was taken from
+	writing bool    // somebody is the writer
 	waiting []*Stream
-	err     error
+	err     error // nothing can be written any more
 }
 
 //house:allow global a pool that all connections share, so that idle ones hold no buffer
@@ -48,14 +46,27 @@ func (o *output) frame(t http2.FrameType, flags http2.Flags, stream uint32, leng
 
 // take makes sure that there is a buffer.
 func (o *output) take() {
-	if o.buf == nil {
-		o.buf = (*outputs.Get().(*[]byte))[:0]
+	if o.pooled == nil {
+		o.pooled = outputs.Get().(*[]byte)
+		o.buf = (*o.pooled)[:0]
 	}
 }
 
-func giveOutput(b []byte) {
+// detach hands the frames over to the writer, and wakes who waited for room.
+func (o *output) detach() (b []byte, pooled *[]byte) {
+	b, pooled = o.buf, o.pooled
+	o.buf, o.pooled = nil, nil
+	for _, s := range o.waiting {
+		signal(s.room)
+	}
+	o.waiting = o.waiting[:0]
+	return b, pooled
+}
+
+func giveOutput(b []byte, pooled *[]byte) {
 	if cap(b) <= keptOutput {
-		outputs.Put(&b)
+		*pooled = b
+		outputs.Put(pooled)
 	}
 }
 
@@ -76,26 +87,27 @@ func (c *Conn) flush() {
 		runtime.Gosched()
 		c.mu.Lock()
 	}
-	for len(o.buf) > 0 {
-		b := o.buf
-		o.buf, o.control = nil, 0
+	for len(o.buf) > 0 && o.err == nil {
+		b, pooled := o.detach()
 		c.mu.Unlock()
 		_, err := c.t.Write(b)
-		giveOutput(b)
+		giveOutput(b, pooled)
 		c.mu.Lock()
 		if err != nil {
-			o.writing = false
-			c.mu.Unlock()
-			c.die(err)
-			return
+			o.err = err
 		}
-		for _, s := range o.waiting {
-			signal(s.room)
-		}
-		o.waiting = o.waiting[:0]
 	}
 	o.writing = false
+	c.quiet.Broadcast()
+	if o.err == nil {
+		c.mu.Unlock()
+		return
+	}
+	if o.pooled != nil {
+		giveOutput(o.detach())
+	}
 	c.mu.Unlock()
+	c.Abort()
 }
 
 // signal wakes who waits on the channel, or will.

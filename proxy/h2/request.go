@@ -148,18 +148,21 @@ func (s *Stream) joinCrumbs(n int) {
 	}
 	start := len(s.arena)
 	rest := s.req.Fields[:0]
+	var whole h1.Field
 	for _, f := range s.req.Fields {
-		if f.Kind != h1.Cookie {
+		switch {
+		case f.Kind != h1.Cookie:
 			rest = append(rest, f)
 			continue
-		}
-		if len(s.arena) > start {
+		case whole.Name == nil:
+			whole = f
+		default:
 			s.arena = append(s.arena, "; "...)
 		}
 		s.arena = append(s.arena, f.Value...)
 	}
-	value := s.arena[start:len(s.arena):len(s.arena)]
-	s.req.Fields = append(rest, h1.Field{Name: []byte("cookie"), Value: value, Kind: h1.Cookie})
+	whole.Value = s.arena[start:len(s.arena):len(s.arena)]
+	s.req.Fields = append(rest, whole)
 }
 
 // endTrailers gives a stream the fields behind its body.

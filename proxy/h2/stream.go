@@ -104,6 +104,10 @@ func (s *Stream) Read(p []byte) (int, error) {
 	for {
 		c.mu.Lock()
 		if s.body.length > 0 {
+			if len(p) == 0 {
+				c.mu.Unlock()
+				return 0, nil
+			}
 			n := s.body.read(p)
 			s.consumed(n)
 			c.flush()
@@ -218,9 +222,7 @@ func (s *Stream) reset(code http2.ErrCode, why error) {
 	if s.done {
 		return
 	}
-	if s.c.out.err == nil {
-		s.c.putReset(s.id, code)
-	}
+	s.c.putReset(s.id, code)
 	s.c.noteReset(s.id)
 	s.fail(why)
 }
