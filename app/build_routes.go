@@ -47,6 +47,7 @@ func (g *generation) buildSnapshot(previous *generation) error {
 		Forwarding:      forwarding(cfg.Headers.Forwarded),
 		RequestIDHeader: cfg.Headers.RequestID,
 		PassUnderscores: cfg.Headers.Underscores == "pass",
+		ClientPolicy:    g.clientPolicy(),
 		Answers:         answers,
 		Pages:           errorPages,
 	}
@@ -157,9 +158,11 @@ func (g *generation) buildRoute(c *config.Route) (*proxy.Route, error) {
 		Origins: lower(c.Origins), BodyBytes: int64(c.BodyBytes),
 		ClientTimeout: first(c.Timeouts.Client, g.cfg.Timeouts.Client),
 		Limits:        g.routeLimits(c),
+		Client:        g.clientCertificate(c.ClientCertificate),
 	}
 	var errs [6]error
 	r.Request, errs[0] = proxy.CompileChanges(true,
+			proxy.ChangeList{Remove: g.clientFields},
 		changes(g.cfg.Headers.Request), changes(c.Headers.Request))
 	r.Answer, errs[1] = answerChanges(g.cfg, &c.Headers.Response)
 	r.Pages, errs[2] = pages(c.ErrorPages)

@@ -3,6 +3,7 @@ package app
 import (
 	"cmp"
 	cryptotls "crypto/tls"
+	"errors"
 	"path/filepath"
 
 	"doorward/config"
@@ -11,11 +12,12 @@ import (
 
 // buildTLS reads the certificates.
 func (g *generation) buildTLS(o Options, previous *generation) error {
+	clients := g.readClientCAs()
 	c := g.cfg.TLS
 	opts := tls.Options{
 		Certificates: c.Certificates, Internal: c.Internal,
 		MinVersion: cryptotls.VersionTLS12, Tickets: c.Tickets, StrictSNI: c.StrictSNI,
-		NextProtos: []string{"h2", "http/1.1", "http/1.0"},
+		NextProtos: []string{"h2", "http/1.1", "http/1.0"}, Clients: g.clientRules(),
 	}
 	if c.MinVersion == "1.3" {
 		opts.MinVersion = cryptotls.VersionTLS13
@@ -39,5 +41,5 @@ func (g *generation) buildTLS(o Options, previous *generation) error {
 		})
 	}
 	g.certs = m
-	return placed(g.cfg.At("tls"), err)
+	return errors.Join(clients, placed(g.cfg.At("tls"), err))
 }

@@ -29,7 +29,11 @@ type generation struct {
 	// targets are the servers to check.
 	targets []health.Target
 	certs   *tls.Manager
-	quic    quicSettings
+	// clientCAs are whom routes trust to sign certificates of clients, by file;
+	// clientFields what servers are told about these, and clients may not send.
+	clientCAs    map[string]*tls.ClientCA
+	clientFields []string
+	quic         quicSettings
 	// store outlives the generation, and all that follow it.
 	store  *state.Store
 	alerts *alert.Alerter

@@ -123,6 +123,9 @@ func (x *exchange) findRoute() int {
 	x.route = x.snap.Routes[res.Rule]
 	x.c.route.Store(x.route)
 	x.path = res.Path
+	if status := x.checkClientCertificate(); status != 0 {
+		return status
+	}
 	if n := x.route.Networks; n != nil && !n.Contains(x.client.Addr()) {
 		return http.StatusForbidden
 	}

@@ -30,6 +30,7 @@ func (x *exchange) appendRequestHead(b []byte) []byte {
 	}
 	b = x.appendFraming(b)
 	b = x.appendForwarding(b)
+	b = x.appendClientCertificate(b)
 	if name := x.snap.RequestIDHeader; name != "" {
 		b = append(b, name...)
 		b = append(b, ": "...)

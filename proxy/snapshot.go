@@ -29,6 +29,10 @@ type Snapshot struct {
 	// Challenge answers a certificate authority that asks over plain HTTP who
 	// controls a host, and tells whether it was asked for; nil is nobody.
 	Challenge func(host, path string) (answer string, ok bool)
+	// ClientPolicy identifies what handshakes for a canonical host ask clients for, ""
+	// being nothing; nil asks nobody. Hosts may share connections when they have the
+	// same.
+	ClientPolicy func(host []byte) string
 	// Timeouts hold for every request, as far as its route does not say otherwise.
 	Timeouts Timeouts
 	// Limits bound heads and bodies.
@@ -99,6 +103,8 @@ type Route struct {
 	Handler http.Handler
 	// Networks are the only ones that may pass; nil is all.
 	Networks *netset.Set
+	// Client is what the route wants of the certificates of clients.
+	Client ClientCertificate
 	// Rewrite changes the canonical path before a server gets it; nil leaves it.
 	// The result may be in dst or alias path.
 	Rewrite func(dst, path []byte) []byte
