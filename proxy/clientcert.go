@@ -170,13 +170,16 @@ func (x *exchange) clientCert() *clientCert { return newClientCert(x.snap, x.c.t
 // for hosts that ask for what it was asked for; then the route decides whether the
 // answer is good enough.
 func (x *exchange) checkClientCertificate() int {
+	ask, r := x.snap.ClientPolicy, &x.route.Client
+	if ask == nil && r.Mode == ClientOff {
+		return 0
+	}
 	cert := x.clientCert()
-	if ask := x.snap.ClientPolicy; ask != nil && x.c.l.TLS && ask(x.host) != cert.asked() {
+	if ask != nil && x.c.l.TLS && ask(x.host) != cert.asked() {
 		x.rec.Err = errOtherPolicy
 		x.keep = false
 		return http.StatusMisdirectedRequest
 	}
-	r := &x.route.Client
 	if r.Mode == ClientOff {
 		return 0
 	}
