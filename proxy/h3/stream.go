@@ -63,9 +63,8 @@ type Stream struct {
 	readErr  error
 
 	// The following belongs to whoever writes.
-	out      []byte
-	answered bool // a final head was sent
-	ended    bool
+	out   []byte
+	ended bool
 
 	readIdle, writeIdle time.Duration
 	discarded           atomic.Bool
@@ -99,8 +98,11 @@ func (s *Stream) Idle(read, write time.Duration) { s.readIdle, s.writeIdle = rea
 // The error is io.EOF at its end, ErrTimeout, ErrDiscarded, or why there will be no
 // more.
 func (s *Stream) Read(p []byte) (int, error) {
-	if s.readErr != nil {
+	switch {
+	case s.readErr != nil:
 		return 0, s.readErr
+	case s.discarded.Load():
+		return 0, ErrDiscarded
 	}
 	s.boundRead(s.readIdle)
 	err := s.advance()
