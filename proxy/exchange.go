@@ -69,6 +69,10 @@ type exchange struct {
 	leave func()
 	vigil *vigil
 	up    upload
+	// feed is what of the body has gone to servers that speak HTTP/2, unsent how often
+	// their connections were over before the request went out.
+	feed   *feed
+	unsent int
 	// fresh asks for a connection that was not used before, repeating says that
 	// the request is counted among its route's repeats.
 	fresh, repeating bool
@@ -125,6 +129,7 @@ func (x *exchange) start() {
 	}
 	x.keep, x.linger, x.answered = true, false, false
 	x.fresh, x.repeating = false, false
+	x.feed, x.unsent = nil, 0
 	x.continued, x.extra, x.pin = false, false, false
 	x.backend, x.last, x.prefer = nil, nil, nil
 	x.affinity = affinity{}
@@ -140,7 +145,7 @@ func (x *exchange) start() {
 // connection.
 func (x *exchange) clear() {
 	x.c, x.snap, x.route, x.backend, x.server, x.to = nil, nil, nil, nil, nil, nil
-	x.last, x.prefer, x.affinity = nil, nil, affinity{}
+	x.last, x.prefer, x.affinity, x.feed = nil, nil, affinity{}, nil
 	x.stream, x.req, x.protocol = nil, &x.own, ""
 	x.presence.reset()
 	x.in.shrink(headBytes)

@@ -82,7 +82,7 @@ func (x *exchange) free(f failure) bool {
 }
 
 // repeatable tells whether the request can go out again and do no harm.
-func (x *exchange) repeatable() bool { return x.idempotent() && !x.up.started }
+func (x *exchange) repeatable() bool { return x.idempotent() && x.resendable() }
 
 // mayRetry decides by HAProxy's rules, and by one more: what may have had an
 // effect is not repeated, whatever retry_on says.
@@ -93,7 +93,7 @@ func (x *exchange) mayRetry(f failure, retries int) bool {
 	on := x.backend.RetryOn()
 	switch f.cause {
 	case noConnection:
-		return on.Connect && !x.up.started
+		return on.Connect && x.resendable()
 	case emptyAnswer, diedReused:
 		return on.EmptyResponse && x.repeatable() && x.mayRepeat()
 	case tooLate:
@@ -174,6 +174,12 @@ func (x *exchange) attempt() failure {
 		x.queuedAt = began
 	}
 	x.connectedAt, x.answeredAt = 0, 0
+	if x.server.Multiplexed() {
+		return x.attemptRoundTrip()
+	}
+	if x.unfit() {
+		return failure{emptyAnswer, errUnfit}
+	}
 	if f := x.connect(); f.cause != none {
 		return f
 	}

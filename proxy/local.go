@@ -126,6 +126,9 @@ func (x *exchange) failWith(status, seconds int, page Page) {
 		http.StatusExpectationFailed, http.StatusRequestEntityTooLarge:
 		x.keep = false
 	}
+	if x.grpcFailure(status) {
+		return
+	}
 	extra := "Cache-Control: no-store\r\n"
 	if seconds > 0 {
 		extra += "Retry-After: " + strconv.Itoa(seconds) + "\r\n"
