@@ -26,8 +26,8 @@ const (
 	askTime  = time.Second
 )
 
-// pending are the challenges that authorities may ask for now: those of this
-// process in memory, those of others in the store.
+// pending are the challenges that an authority may ask about at this moment:
+// those of this process in memory, those of others in the store.
 type pending struct {
 	store *state.Store
 	life  time.Duration

@@ -20,6 +20,7 @@ import (
 )
 
 func TestManage_does_not_wait_for_a_dead_authority(t *testing.T) {
+	t.Parallel()
 	e := newEdge(t)
 	p := e.pebble(t, pebbletest.Options{})
 	p.Stop()
@@ -39,6 +40,7 @@ func TestManage_does_not_wait_for_a_dead_authority(t *testing.T) {
 }
 
 func TestManage_waits_as_long_as_the_authority_says(t *testing.T) {
+	t.Parallel()
 	e := newEdge(t)
 	p := e.pebble(t, pebbletest.Options{})
 	f := newFront(t, p)
@@ -79,6 +81,7 @@ func TestManage_waits_as_long_as_the_authority_says(t *testing.T) {
 }
 
 func TestManage_registers_again_when_the_account_is_gone(t *testing.T) {
+	t.Parallel()
 	t.Run("unknown", func(t *testing.T) {
 		e := newEdge(t)
 		p := e.pebble(t, pebbletest.Options{})
@@ -140,6 +143,7 @@ func deactivate(t testing.TB, o acme.Options) {
 }
 
 func TestManage_tells_the_account_another_address(t *testing.T) {
+	t.Parallel()
 	e := newEdge(t)
 	p := e.pebble(t, pebbletest.Options{})
 	o := optionsFor(p, memory(t))
@@ -158,6 +162,7 @@ func TestManage_tells_the_account_another_address(t *testing.T) {
 }
 
 func TestManage_orders_anew_what_is_damaged_in_the_store(t *testing.T) {
+	t.Parallel()
 	e := newEdge(t)
 	p := e.pebble(t, pebbletest.Options{})
 	o := optionsFor(p, memory(t))
@@ -200,6 +205,7 @@ func find(t testing.TB, s *state.Store, end string) state.Entry {
 }
 
 func TestClose_does_not_wait_for_an_order(t *testing.T) {
+	t.Parallel()
 	e := newEdge(t)
 	p := e.pebble(t, pebbletest.Options{})
 	f := newFront(t, p)

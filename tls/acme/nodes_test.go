@@ -8,6 +8,7 @@ import (
 )
 
 func TestNodes_order_once_and_answer_for_each_other(t *testing.T) {
+	t.Parallel()
 	for _, challenge := range []string{acme.HTTP01, acme.TLSALPN01} {
 		t.Run(challenge, func(t *testing.T) {
 			e := newEdge(t)
@@ -38,6 +39,7 @@ func TestNodes_order_once_and_answer_for_each_other(t *testing.T) {
 }
 
 func TestNodes_take_over_what_another_renewed(t *testing.T) {
+	t.Parallel()
 	e := newEdge(t)
 	p := e.pebble(t, pebbletest.Options{})
 	o := optionsFor(p, memory(t))

@@ -40,7 +40,7 @@ type CA struct {
 // ExternalAccount is an account at the authority that ours belongs to (RFC 8555,
 // section 7.3.4).
 type ExternalAccount struct {
-	KeyID   string
+	KeyID   string // as the authority gives it
 	HMACKey string // base64url, as the authority gives it
 }
 
@@ -52,6 +52,7 @@ type DNSProvider interface {
 
 // DNS says how DNS-01 challenges are answered. The zero value cannot.
 type DNS struct {
+	// Provider writes the records; nil: there is none.
 	Provider DNSProvider
 	// Resolvers are asked for zones and whether a record has arrived, as
 	// "address:port"; none: those of the system, then the zone's own servers.

@@ -20,6 +20,7 @@ import (
 )
 
 func TestSecurity(t *testing.T) {
+	t.Parallel()
 	t.Run("ACME-01 strange names order nothing", strangersOrderNothing)
 	t.Run("ACME-03 tokens have one form", tokensHaveOneForm)
 	t.Run("ACME-05 only what is pending for the host is answered", onlyPendingIsAnswered)
@@ -32,6 +33,7 @@ func TestSecurity(t *testing.T) {
 }
 
 func strangersOrderNothing(t *testing.T) {
+	t.Parallel()
 	e := newEdge(t)
 	p := e.pebble(t, pebbletest.Options{})
 	f := newFront(t, p)
@@ -87,6 +89,7 @@ func idle(t testing.TB, s *state.Store, names ...string) *acme.Manager {
 const asked = "/.well-known/acme-challenge/"
 
 func tokensHaveOneForm(t *testing.T) {
+	t.Parallel()
 	s := memory(t)
 	m := idle(t, s, "a.test")
 	bad := []string{
@@ -115,7 +118,22 @@ func tokensHaveOneForm(t *testing.T) {
 	}
 }
 
+func FuzzHTTPChallenge(f *testing.F) {
+	s := memory(f)
+	m := idle(f, s, "a.test")
+	pend(f, s, acme.HTTP01, "token", "a.test", "token")
+	f.Add("a.test", asked+"token")
+	f.Add("b.test", asked+"../token")
+	f.Fuzz(func(t *testing.T, host, path string) {
+		body, ok := m.HTTPChallenge(host, path)
+		if ok && (host != "a.test" || path != asked+"token" || body != "token.thumb") {
+			t.Errorf("%q %q is answered with %q", host, path, body)
+		}
+	})
+}
+
 func onlyPendingIsAnswered(t *testing.T) {
+	t.Parallel()
 	s := memory(t)
 	m := idle(t, s, "a.test", "b.test")
 	pend(t, s, acme.HTTP01, "token", "a.test", "token")
@@ -143,6 +161,7 @@ func onlyPendingIsAnswered(t *testing.T) {
 }
 
 func unconfiguredNames(t *testing.T) {
+	t.Parallel()
 	s := memory(t)
 	m := idle(t, s, "*.a.test", "b.test")
 	pend(t, s, acme.HTTP01, "token", "taken.over.test", "token")
@@ -167,6 +186,7 @@ func liar(t testing.TB, handler http.HandlerFunc) (*httptest.Server, acme.CA) {
 }
 
 func authoritiesThatLie(t *testing.T) {
+	t.Parallel()
 	plain := httptest.NewServer(http.NotFoundHandler())
 	defer plain.Close()
 	said := func(text string) http.HandlerFunc {
@@ -223,6 +243,7 @@ func authoritiesThatLie(t *testing.T) {
 }
 
 func insecureDirectory(t *testing.T) {
+	t.Parallel()
 	for _, c := range []acme.CA{
 		{Directory: "http://127.0.0.1/dir"}, {Directory: "ftp://ca.test/"}, {Directory: "ca.test"},
 		{}, {Directory: "https://ca.test/dir", CAFile: "/nonexistent/ca.pem"},
@@ -237,6 +258,7 @@ func insecureDirectory(t *testing.T) {
 }
 
 func restartLoop(t *testing.T) {
+	t.Parallel()
 	e := newEdge(t)
 	p := e.pebble(t, pebbletest.Options{})
 	f := newFront(t, p)
@@ -270,6 +292,7 @@ func restartLoop(t *testing.T) {
 }
 
 func chainsThatDoNotFit(t *testing.T) {
+	t.Parallel()
 	e := newEdge(t)
 	p := e.pebble(t, pebbletest.Options{})
 	f := newFront(t, p)
@@ -280,6 +303,12 @@ func chainsThatDoNotFit(t *testing.T) {
 	first := issued(t, m, "a.test")
 	own := f.server.Certificate()
 	f.answer(func(w http.ResponseWriter, r *http.Request) bool {
+		if strings.Contains(r.URL.Path, "renewalInfo") {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = io.WriteString(w, `{"suggestedWindow":{`+
+				`"start":"2001-01-01T00:00:00Z","end":"2001-01-02T00:00:00Z"}}`)
+			return true
+		}
 		if !strings.HasPrefix(r.URL.Path, "/certZ/") {
 			return false
 		}
@@ -299,6 +328,7 @@ func chainsThatDoNotFit(t *testing.T) {
 }
 
 func secretsStayOutOfLogs(t *testing.T) {
+	t.Parallel()
 	const secret = "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"
 	e := newEdge(t)
 	p := e.pebble(t, pebbletest.Options{ExternalAccounts: map[string]string{"kid-1": secret}})

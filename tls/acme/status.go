@@ -14,12 +14,12 @@ const (
 
 // Status is how it stands with a name.
 type Status struct {
-	Name      string
-	State     State
-	Source    string // always "acme"
-	CA        string // host of the authority that issued, or is asked first
-	Issuer    string // who signed the certificate; empty: there is none
-	NotBefore time.Time
+	Name      string    // as it was given to Manage
+	State     State     // one of those above
+	Source    string    // always "acme"
+	CA        string    // host of the authority that issued, or is asked first
+	Issuer    string    // who signed the certificate; empty: there is none
+	NotBefore time.Time // zero: there is no certificate
 	NotAfter  time.Time // zero: there is no certificate
 	// RenewFrom and RenewUntil are when it will be renewed, as the authority
 	// suggests (RFC 9773) or by its age. Zero: there is no certificate.

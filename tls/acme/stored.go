@@ -31,7 +31,7 @@ func (s *stored) leaf() *x509.Certificate { return s.pair.Leaf }
 // fs.ErrNotExist when there is none, errDamaged when there is but of no use.
 func (m *Manager) fetch(ctx context.Context, name string) (*stored, error) {
 	var best *stored
-	var failure error = fs.ErrNotExist
+	failure := fs.ErrNotExist
 	for _, i := range m.issuers {
 		s, err := m.fetchOf(ctx, i, name)
 		switch {
@@ -78,10 +78,17 @@ func (m *Manager) fetchOf(ctx context.Context, i *issuer, name string) (*stored,
 	return s, nil
 }
 
+// suggested tells whether the authority said when to renew. A time after the end
+// of the certificate is none.
+func (s *stored) suggested() bool {
+	return s.info.HasWindow() && !s.info.SelectedTime.IsZero() &&
+		!s.info.SuggestedWindow.End.After(s.leaf().NotAfter)
+}
+
 // window is when the certificate is to be renewed: as the authority suggests,
 // else in the last third of its life, a little spread.
 func (s *stored) window() (from, until time.Time) {
-	if s.info.HasWindow() {
+	if s.suggested() {
 		return s.info.SuggestedWindow.Start, s.info.SuggestedWindow.End
 	}
 	leaf := s.leaf()
@@ -96,7 +103,7 @@ func (s *stored) due() time.Time {
 	from, until := s.window()
 	leaf := s.leaf()
 	at := s.info.SelectedTime
-	if !s.info.HasWindow() || at.IsZero() {
+	if !s.suggested() {
 		serial := leaf.SerialNumber.FillBytes(make([]byte, 32))
 		spread := float64(binary.BigEndian.Uint32(serial[28:])) / (1 << 32)
 		at = from.Add(time.Duration(spread * float64(until.Sub(from))))
