@@ -19,6 +19,8 @@ type Listen struct {
 	// Peers that must begin every connection with a PROXY protocol header (version
 	// 1 or 2). From everybody else such a header is a bad request.
 	ProxyProtocol Networks `toml:"proxy_protocol"`
+	// HTTP/2 on every HTTPS address, for clients that offer it.
+	HTTP2 bool `toml:"http2" default:"true"`
 	// HTTP/3 on every HTTPS address: QUIC, over UDP, on the same port. Answers on the
 	// others then say so (Alt-Svc). The firewall must let UDP pass.
 	HTTP3 bool `toml:"http3" default:"false"`
@@ -39,8 +41,8 @@ type TLS struct {
 	// A client that names a host without a certificate, or names none, is refused.
 	// With false it gets the first certificate.
 	StrictSNI bool `toml:"strict_sni" default:"true"`
-
-	_ struct{} `later:"acme"`
+	// Certificates from a CA, for every host of a route that nothing above covers.
+	ACME *ACME `toml:"acme"`
 }
 
 // Timeouts say how long Doorward waits. All but DrainDelay are above zero.
@@ -91,6 +93,9 @@ type Limits struct {
 	BodyBytes Size `toml:"body_bytes" default:"0"`
 	// TLS handshakes at a time; more wait their turn. 0: 32 per processor.
 	Handshakes Count `toml:"handshakes" default:"0"`
+	// Requests at a time on one connection of HTTP/2 or HTTP/3. More are refused, and
+	// asked again by the client.
+	Streams Count `toml:"streams" default:"100" min:"1" max:"10000"`
 	// Names of [rate_limits.NAME] for the requests of every route.
 	RateLimits []string `toml:"rate_limits"`
 }

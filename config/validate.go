@@ -23,6 +23,7 @@ func (v *validator) config() {
 	v.networkSets()
 	v.listen()
 	v.tls()
+	v.acme()
 	v.limits()
 	v.headers()
 	v.errorPages(v.cfg.ErrorPages, v.root.key("error_pages"))
@@ -32,6 +33,7 @@ func (v *validator) config() {
 	v.rateLimits()
 	v.backends()
 	v.routes()
+	v.acmeHosts()
 }
 
 // errorPages checks a map from status codes to files.

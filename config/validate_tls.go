@@ -11,8 +11,9 @@ func (v *validator) tls() {
 	for i, pattern := range t.Internal {
 		v.hostPattern(pattern, p.key("internal").item(i), false)
 	}
-	if len(v.cfg.Listen.HTTPS) > 0 && len(t.Certificates)+len(t.Internal) == 0 {
-		v.missingf(p, "or set tls.internal, or listen.https = []",
+	if len(v.cfg.Listen.HTTPS) > 0 && len(t.Certificates)+len(t.Internal) == 0 &&
+		t.ACME == nil && !p.key("acme").given {
+		v.missingf(p, "or set [tls.acme], tls.internal, or listen.https = []",
 			"needs certificates for the https listeners")
 	}
 }
