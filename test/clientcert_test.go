@@ -1,0 +1,138 @@
+package test_test
+
+import (
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"doorward/internal/edgetest"
+)
+
+func TestClientCertificates(t *testing.T) {
+	ours, other := newClientCA(t, "ours"), newClientCA(t, "other")
+	edge := certificateEdge(t, ours, other)
+	anna := ours.issue(t, nil)
+	usage := func(u ...x509.ExtKeyUsage) func(*x509.Certificate) {
+		return func(c *x509.Certificate) { c.ExtKeyUsage = u }
+	}
+	for name, c := range map[string]struct {
+		cert *tls.Certificate
+		url  string
+		want int
+		says string // of the certificate, "" when the server hears nothing
+		why  string // in the log
+	}{
+		"good":          {anna, "machines.example/", 200, "SUCCESS", ""},
+		"none":          {nil, "machines.example/", 403, "", "client shows no certificate"},
+		"of another CA": {other.issue(t, nil), "machines.example/", 403, "", "not signed by a CA of the route"},
+		"expired": {ours.issue(t, func(c *x509.Certificate) {
+			c.NotAfter = time.Now().Add(-time.Minute)
+		}), "machines.example/", 403, "", "client certificate expired"},
+		"early": {ours.issue(t, func(c *x509.Certificate) {
+			c.NotBefore = time.Now().Add(time.Minute)
+		}), "machines.example/", 403, "", "client certificate not valid yet"},
+		"of a server": {ours.issue(t, usage(x509.ExtKeyUsageServerAuth)), "machines.example/", 403, "",
+			"not for client authentication"},
+		"for all purposes": {ours.issue(t, usage()), "machines.example/", 200, "SUCCESS", ""},
+		"with much to say": {ours.issue(t, func(c *x509.Certificate) {
+			c.Subject.CommonName = strings.Repeat("n", 4<<10)
+		}), "machines.example/", 403, "", "names in the client certificate too long"},
+		"requested":              {anna, "maybe.example/", 200, "SUCCESS", ""},
+		"requested, none":        {nil, "maybe.example/", 200, "NONE", ""},
+		"requested, bad":         {other.issue(t, nil), "maybe.example/", 403, "", "not signed by a CA"},
+		"off":                    {anna, "off.example/", 200, "", ""},
+		"another host":           {anna, "app.example/", 200, "", ""},
+		"open path, none":        {nil, "open.example/", 200, "", ""},
+		"open path":              {anna, "open.example/", 200, "", ""},
+		"closed path, none":      {nil, "open.example/closed/x", 403, "", "shows no certificate"},
+		"closed path":            {anna, "open.example/closed/x", 200, "SUCCESS", ""},
+		"HOST-20 ours on ours":   {anna, "both.example/ours", 200, "SUCCESS", ""},
+		"HOST-20 ours on other":  {anna, "both.example/", 403, "", "not signed by a CA of the route"},
+		"HOST-20 other on other": {other.issue(t, nil), "both.example/", 200, "SUCCESS", ""},
+		"HOST-20 other on ours":  {other.issue(t, nil), "both.example/ours", 403, "", "not signed by"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, version := range httpVersions() {
+				host, _, _ := strings.Cut(c.url, "/")
+				client := guest{version: version, sni: host, cert: c.cert}.client(t, edge)
+				for range 2 { // on one connection, as long as it may stay
+					before := len(edge.Log())
+					status, body := pageOf(t, client, "https://"+c.url)
+					said := strings.Trim(heard(body)["Verified"], `["]`)
+					if status != c.want || status == 200 && said != c.says {
+						t.Errorf("%s: %d %q, want %d %q", version, status, body, c.want, c.says)
+					}
+					if c.why != "" && !edgetest.Until(func() bool {
+						return strings.Contains(edge.Log()[before:], c.why)
+					}) {
+						t.Errorf("%s: no %q in the log: %s", version, c.why, edge.Log()[before:])
+					}
+				}
+			}
+		})
+	}
+}
+
+func TestClientCertificatesTellTheServer(t *testing.T) {
+	ours := newClientCA(t, "Ours")
+	edge := certificateEdge(t, ours, newClientCA(t, "other"))
+	cert := ours.issue(t, func(c *x509.Certificate) {
+		c.Subject = pkix.Name{
+			CommonName: "Änne\r\nX-Client-Cert-Verified: x", Country: []string{"DE"},
+			Organization: []string{`a,b+c"d\e<f>;g`}, OrganizationalUnit: []string{"#1 "},
+		}
+	})
+	sum := sha256.Sum256(cert.Certificate[0])
+	want := map[string]string{
+		"Verified": "SUCCESS",
+		"Subject": `CN=\C3\84nne\0D\0AX-Client-Cert-Verified: x,OU=\#1\ ,` +
+			`O=a\,b\+c\"d\\e\<f\>\;g,C=DE`,
+		"Issuer": "CN=Ours,O=Test", "Serial": "BEEF", "Fingerprint": hex.EncodeToString(sum[:]),
+		"Not-After": cert.Leaf.NotAfter.UTC().Format(time.RFC3339),
+	}
+	for _, version := range httpVersions() {
+		client := guest{version: version, sni: "machines.example", cert: cert}.client(t, edge)
+		_, body := pageOf(t, client, "https://machines.example/")
+		got := heard(body)
+		for name, value := range want {
+			if got[name] != fmt.Sprintf("%q", []string{value}) {
+				t.Errorf("%s: %s is %s, want %q", version, name, got[name], value)
+			}
+		}
+		if len(got) != len(want) {
+			t.Errorf("%s: the server got %q", version, got)
+		}
+	}
+}
+
+// TestClientCertificatesOverPlainHTTP: nobody shows a certificate there, whatever
+// else says so.
+func TestClientCertificatesOverPlainHTTP(t *testing.T) {
+	ours := newClientCA(t, "ours")
+	rec := edgetest.Record(t, edgetest.Echo)
+	edge := edgetest.Start(t, edgetest.Config{
+		Listen: `trusted_proxies = ["127.0.0.1"]`,
+		Text: rec.Backend("app") + asks(t, "app.example", "require", ours) +
+			asks(t, "maybe.example", "request", ours),
+	})
+	edgetest.Run(t, edge, rec, []edgetest.Case{
+		{
+			Name: "ID-20_required", Status: 403, Over: "plain", Closes: true,
+			Send: each(withLine, "X-A: b", "X-Client-Cert-Verified: SUCCESS",
+				"X-Forwarded-Proto: https", "X-SSL-Client-Verify: SUCCESS"),
+		},
+		{
+			Name: "ID-20_requested", Status: 200, Reach: 1, Over: "plain", Never: []string{"spoofed"},
+			Send: each(func(line string) string {
+				return request("GET / HTTP/1.1", "Host: maybe.example", line)
+			}, "X-Client-Cert-Verified: spoofed", "X-Client-Cert-Subject: spoofed"),
+			Check: wantField("X-Client-Cert-Verified", "NONE"),
+		},
+	})
+}
