@@ -171,7 +171,7 @@ func (a *App) stopQUIC(p *quicPort) {
 	}
 	_ = p.ln.Close()
 	p.ln = nil
-	p.face.Load().Close()
+	a.engine.Retire(p.face.Load())
 	a.behind("QUIC port", func() {
 		p.open.Wait()
 		a.mu.Lock()

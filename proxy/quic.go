@@ -33,6 +33,16 @@ func (e *Engine) ServeQUIC(q *quic.Conn, l *Listener) {
 	c.serveHTTP3(sock)
 }
 
+// Retire closes the listener, and tells clients of its idle connections that they end.
+func (e *Engine) Retire(l *Listener) {
+	l.Close()
+	e.conns.each(func(c *conn) {
+		if c.l == l {
+			c.wakeIdle()
+		}
+	})
+}
+
 func quicPeer(q *quic.Conn) netip.AddrPort {
 	p := addrPort(q.RemoteAddr())
 	return netip.AddrPortFrom(p.Addr().Unmap(), p.Port())
