@@ -202,6 +202,7 @@ func (a *App) commit(g *generation, o openings) {
 		a.control.close()
 		a.control = o.control
 	}
+	g.orderCertificates()
 	a.outages.forget(g.backends)
 	a.reloads.At = time.Now()
 }
@@ -267,6 +268,7 @@ func (a *App) dismantle(g *generation) {
 		b.Retire(nil)
 	}
 	g.stopAlerts(nil)
+	g.closeOrders(nil)
 	a.end()
 	a.background.Wait()
 	g.closeStore()

@@ -51,6 +51,10 @@ func (g *generation) buildSnapshot(previous *generation) error {
 		Answers:         answers,
 		Pages:           errorPages,
 	}
+	s.HTTP2.Streams = int(cfg.Limits.Streams)
+	if g.orders != nil {
+		s.Challenge = g.orders.HTTPChallenge
+	}
 	if g.certs != nil {
 		s.TLS = g.certs.ServerConfig()
 	}
@@ -162,7 +166,7 @@ func (g *generation) buildRoute(c *config.Route) (*proxy.Route, error) {
 	}
 	var errs [6]error
 	r.Request, errs[0] = proxy.CompileChanges(true,
-			proxy.ChangeList{Remove: g.clientFields},
+		proxy.ChangeList{Remove: g.clientFields},
 		changes(g.cfg.Headers.Request), changes(c.Headers.Request))
 	r.Answer, errs[1] = answerChanges(g.cfg, &c.Headers.Response)
 	r.Pages, errs[2] = pages(c.ErrorPages)

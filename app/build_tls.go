@@ -19,6 +19,12 @@ func (g *generation) buildTLS(o Options, previous *generation) error {
 		MinVersion: cryptotls.VersionTLS12, Tickets: c.Tickets, StrictSNI: c.StrictSNI,
 		NextProtos: []string{"h2", "http/1.1", "http/1.0"}, Clients: g.clientRules(),
 	}
+	if !g.cfg.Listen.HTTP2 {
+		opts.NextProtos = opts.NextProtos[1:]
+	}
+	if g.orders != nil {
+		opts.Managed, opts.ManagedNames = g.orders, orderedNames(g.cfg)
+	}
 	if c.MinVersion == "1.3" {
 		opts.MinVersion = cryptotls.VersionTLS13
 	}

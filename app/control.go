@@ -50,6 +50,9 @@ func (a *App) commands() map[string]command {
 		"DELETE /sticks/{backend}":                a.doClearSticks,
 		"GET /connections":                        a.doConnections,
 		"POST /backends/{backend}/probe":          a.doProbe,
+		"GET /certificates":                       a.doCertificates,
+		"POST /certificates/{name}/renewal":       a.doRenew,
+		"GET /root":                               a.doRoot,
 	}
 }
 

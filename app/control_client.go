@@ -53,6 +53,23 @@ func (c Client) Version(ctx context.Context) (Version, error) {
 	return ask[Version](ctx, c, http.MethodGet, "/version", nil)
 }
 
+// Certificates tells which certificates the instance shows, and how it stands with
+// those that it orders.
+func (c Client) Certificates(ctx context.Context) (Certificates, error) {
+	return ask[Certificates](ctx, c, http.MethodGet, "/certificates", nil)
+}
+
+// RenewCertificate has a certificate ordered now, and waits for it.
+func (c Client) RenewCertificate(ctx context.Context, name string) (CertificateStatus, error) {
+	return ask[CertificateStatus](ctx, c, http.MethodPost,
+		"/certificates/"+segment(name)+"/renewal", nil)
+}
+
+// InternalRoot tells whom clients of the internal CA's hosts must trust.
+func (c Client) InternalRoot(ctx context.Context) (Root, error) {
+	return ask[Root](ctx, c, http.MethodGet, "/root", nil)
+}
+
 // Servers tells what the servers are, of one backend or, for "", of all.
 func (c Client) Servers(ctx context.Context, backendName string) (Servers, error) {
 	path := "/servers"

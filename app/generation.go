@@ -15,6 +15,7 @@ import (
 	"doorward/proxy/limit"
 	"doorward/state"
 	"doorward/tls"
+	"doorward/tls/acme"
 )
 
 // generation is everything built from one configuration.
@@ -29,6 +30,8 @@ type generation struct {
 	// targets are the servers to check.
 	targets []health.Target
 	certs   *tls.Manager
+	// orders orders certificates; nil is nobody.
+	orders *acme.Manager
 	// clientCAs are whom routes trust to sign certificates of clients, by file;
 	// clientFields what servers are told about these, and clients may not send.
 	clientCAs    map[string]*tls.ClientCA
@@ -76,6 +79,7 @@ func (g *generation) buildParts(o Options, previous *generation) error {
 	g.buildLimits(previous)
 	g.buildBoard(o, previous)
 	return errors.Join(
+		g.buildACME(o, previous),
 		g.buildTLS(o, previous),
 		g.buildBackends(previous),
 		g.buildPersistence(previous),
@@ -95,6 +99,7 @@ func (g *generation) discard(previous *generation) {
 		b.Retire(live)
 	}
 	g.stopAlerts(previous)
+	g.closeOrders(previous)
 	g.closeBoard(previous)
 	if previous == nil {
 		g.closeStore()
@@ -107,6 +112,7 @@ func (g *generation) retire(next *generation) {
 	for name, b := range g.backends {
 		b.Retire(next.backends[name])
 	}
+	g.closeOrders(next)
 	g.closeBoard(next)
 }
 

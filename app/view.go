@@ -127,13 +127,3 @@ func (a *App) viewHealth(backendName string, s *backend.Server) stats.Health {
 func describeCheck(r *health.Result) string {
 	return cmp.Or(r.Description, r.Outcome.Meaning())
 }
-
-func (g *generation) viewCertificates() []stats.Certificate {
-	var list []stats.Certificate
-	for _, c := range g.certs.Certificates() {
-		list = append(list, stats.Certificate{
-			Names: c.Names, Source: c.Source, Issuer: c.Issuer, NotAfter: c.NotAfter,
-		})
-	}
-	return list
-}

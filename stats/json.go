@@ -152,5 +152,8 @@ type certificateJSON struct {
 	Names    []string  `json:"names"`
 	Source   string    `json:"source"`
 	Issuer   string    `json:"issuer"`
-	NotAfter time.Time `json:"not_after"`
+	NotAfter time.Time `json:"not_after,omitzero"`
+	State    string    `json:"state,omitempty"`
+	Error    string    `json:"error,omitempty"`
+	NextTry  time.Time `json:"next_try,omitzero"`
 }

@@ -67,7 +67,10 @@ func newLimitJSON(l *Limit) limitJSON {
 
 func newCertificateJSON(c *Certificate) certificateJSON {
 	names := append([]string{}, c.Names...) // an empty list, not null
-	return certificateJSON{Names: names, Source: c.Source, Issuer: c.Issuer, NotAfter: c.NotAfter}
+	return certificateJSON{
+		Names: names, Source: c.Source, Issuer: c.Issuer, NotAfter: c.NotAfter,
+		State: c.State, Error: c.Error, NextTry: c.NextTry,
+	}
 }
 
 func newTrafficJSON(t *tally.Totals) trafficJSON {

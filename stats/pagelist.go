@@ -141,29 +141,55 @@ const (
 
 func certificateList(p *Picture) list {
 	l := list{Title: "Certificates", Words: 3, Heads: []string{
-		"For", "Issuer", "From", "Ends", "Days left",
+		"For", "Issuer", "From", "Ends", "Days left", "State",
 	}}
 	for i := range p.Certificates {
 		c := &p.Certificates[i]
-		left := c.NotAfter.Sub(p.Node.Now)
-		days := cell{
-			ID: fmt.Sprint("c", i), State: "ok",
-			Text: fmt.Sprint(int(math.Floor(left.Hours() / 24))),
-		}
-		switch {
-		case left <= 0:
-			days.Text, days.State = "ended", "bad"
-		case left < lateWithin:
-			days.State = "bad"
-		case left < renewWithin:
-			days.State = "warn"
+		ends := noFigure
+		if !c.NotAfter.IsZero() {
+			ends = c.NotAfter.Format(time.DateOnly)
 		}
 		l.Rows = append(l.Rows, []cell{
 			{Text: strings.Join(c.Names, ", ")}, {Text: issuerText(c.Issuer)},
-			{Text: cmp.Or(c.Source, noFigure)}, {Text: c.NotAfter.Format(time.DateOnly)}, days,
+			{Text: cmp.Or(c.Source, noFigure)}, {Text: ends},
+			daysLeft(fmt.Sprint("c", i), c.NotAfter, p.Node.Now), orderState(fmt.Sprint("o", i), c),
 		})
 	}
 	return l
+}
+
+// daysLeft is for how long a certificate is good.
+func daysLeft(id string, end, now time.Time) cell {
+	left := end.Sub(now)
+	days := cell{ID: id, State: "ok", Text: fmt.Sprint(int(math.Floor(left.Hours() / 24)))}
+	switch {
+	case end.IsZero():
+		days.Text, days.State = noFigure, "warn"
+	case left <= 0:
+		days.Text, days.State = "ended", "bad"
+	case left < lateWithin:
+		days.State = "bad"
+	case left < renewWithin:
+		days.State = "warn"
+	}
+	return days
+}
+
+// orderState is how it stands with a certificate that is ordered.
+func orderState(id string, c *Certificate) cell {
+	state := cell{ID: id, Text: cmp.Or(c.State, noFigure)}
+	switch {
+	case c.Error != "":
+		state.State, state.Text = "bad", c.State+": "+c.Error
+	case c.State == "ordering":
+		state.State = "warn"
+	case c.State != "":
+		state.State = "ok"
+	}
+	if !c.NextTry.IsZero() && c.Error != "" {
+		state.Text += "; next try at " + c.NextTry.Format(time.TimeOnly)
+	}
+	return state
 }
 
 // issuerText is the common name of an issuer when its name begins with it, as most

@@ -199,6 +199,11 @@ type Certificate struct {
 	// Issuer is who signed it, NotAfter when it ends.
 	Issuer   string
 	NotAfter time.Time
+	// State is how it stands with one that is ordered: "ready", "ordering" or "failing";
+	// empty for others. Error is why the last order came to nothing, NextTry when there
+	// will be another one.
+	State, Error string
+	NextTry      time.Time
 }
 
 // Source gives views.

@@ -28,7 +28,7 @@ host and path, and balances them over servers.
 		SilenceUsage:  true,
 	}
 	root.AddCommand(newRun(), newCheck(), newReload(), newServers(), newServer(), newSticks(),
-		newConnections(), newBackends(), newVersion(), newDemo(), newConfig())
+		newConnections(), newBackends(), newCerts(), newVersion(), newDemo(), newConfig())
 	for _, cmd := range append(root.Commands(), root) {
 		cmd.SuggestionsMinimumDistance = 2
 		cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
