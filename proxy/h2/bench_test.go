@@ -12,7 +12,6 @@ import (
 
 	"doorward/internal/safe"
 	"doorward/proxy/h2"
-	"doorward/proxy/netio"
 )
 
 // answerHead is the head of an answer as a server and the rules of an edge make it.
@@ -103,9 +102,7 @@ func dialCheap(b *testing.B, h h2.Handler) *cheap {
 		if err != nil {
 			return
 		}
-		t := netio.New(sock)
-		defer t.Close()
-		_ = h2.New(t, options(), h).Serve(nil)
+		_ = serve(sock, options(), h, func(*h2.Conn) {})
 	})
 	conn, err := net.Dial("tcp", l.Addr().String())
 	if err != nil {

@@ -42,10 +42,13 @@ type Conn struct {
 	active, running int
 	opened          int
 	// window is how much more the client may send, credit what it was not told yet that
-	// it may, send how much more we may, starved who waits for that.
+	// it may, send how much more we may.
 	window, credit int
 	send           int64
-	starved        []*Stream
+	// queue are the streams that wait for their turn to send data, granted is how many
+	// have a turn that they did not use yet.
+	queue   []*Stream
+	granted int
 	// initial is the window of a new stream of the client's, frameSize its largest
 	// frame.
 	initial   int64

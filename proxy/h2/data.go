@@ -151,9 +151,6 @@ func (c *Conn) widen(by int64) error {
 	if c.send += by; c.send > maxWindow {
 		return &connError{http2.ErrCodeFlowControl, "window too large"}
 	}
-	for _, s := range c.starved {
-		signal(s.room)
-	}
-	c.starved = c.starved[:0]
+	c.turns()
 	return nil
 }

@@ -52,10 +52,13 @@ func (e *encoder) begin(b []byte) []byte {
 		return b
 	}
 	e.changed = false
-	e.evict(e.smallest)
 	if e.smallest < e.most {
-		b = appendInt(b, 0x20, 5, uint64(e.smallest))
+		// It was smaller between. To empty it is more than must be said then, but some
+		// decoders take a second update for an empty table only.
+		e.smallest = 0
+		b = appendInt(b, 0x20, 5, 0)
 	}
+	e.evict(e.smallest)
 	e.smallest = e.most
 	return appendInt(b, 0x20, 5, uint64(e.most))
 }

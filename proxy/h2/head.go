@@ -35,12 +35,11 @@ type block struct {
 	trailer bool
 
 	// What came of it.
-	size, count int
-	large       bool // more than the limits allow: only counted from there
-	fault       string
-	pseudo      pseudo
-	regular     bool // a field that is no pseudo-header field came
-	crumbs      int
+	size, fields, crumbs int
+	large                bool // more than the limits allow: nothing is kept from there
+	fault                string
+	pseudo               pseudo
+	regular              bool // a field that is no pseudo-header field came
 }
 
 // pseudo are the pseudo-header fields (RFC 9113, section 8.3.1).
@@ -177,29 +176,31 @@ func (c *Conn) readBlock(part []byte, whole bool) error {
 	return c.openStream()
 }
 
-// take gets the fields of a head, one by one.
+// take gets the fields of a head, one by one. All count for the limits, also those that
+// come to nothing (security case H2-44).
 func (b *block) take(f hpack.HeaderField) {
 	b.size += len(f.Name) + len(f.Value) + 32
-	b.count++
-	if b.large {
-		return
-	}
-	if l := &b.c.o.Limits; b.size > l.HeadBytes || b.count > l.HeadFields {
-		b.large = true
-		b.c.decoder.SetEmitEnabled(false)
-		return
-	}
-	if len(f.Name) > 0 && f.Name[0] == ':' {
-		b.takePseudo(f)
-		return
-	}
-	b.regular = true
-	s := b.stream
-	name, value := s.keep(f.Name), s.keep(f.Value)
-	if f.Name == "cookie" {
+	pseudo := len(f.Name) > 0 && f.Name[0] == ':'
+	switch {
+	case pseudo:
+	case f.Name == "cookie":
 		b.crumbs++
+	default:
+		b.fields++
 	}
-	s.req.Fields = append(s.req.Fields, h1.Field{Name: name, Value: value})
+	l := &b.c.o.Limits
+	b.large = b.large || b.size > l.HeadBytes || b.fields+min(b.crumbs, 1) > l.HeadFields ||
+		b.crumbs > mostCrumbs
+	switch {
+	case b.large:
+		b.c.decoder.SetEmitEnabled(false)
+	case pseudo:
+		b.takePseudo(f)
+	default:
+		b.regular = true
+		s := b.stream
+		s.req.Fields = append(s.req.Fields, h1.Field{Name: s.keep(f.Name), Value: s.keep(f.Value)})
+	}
 }
 
 // keep copies a text to where it lives as long as the stream.

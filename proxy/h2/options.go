@@ -24,7 +24,8 @@ type Handler func(*Stream)
 
 // Options of a connection. They do not change.
 type Options struct {
-	// Crew handles the streams. Share one among connections.
+	// Crew handles the streams. Share one among connections; nil is one where nobody
+	// waits for work.
 	Crew *Crew
 	// Limits bound a head. Its size is counted after decompression, with 32 bytes more
 	// for each field (RFC 9113, section 6.5.2).
@@ -80,6 +81,9 @@ func (o Options) complete() Options {
 	}
 	if o.ConnWindow <= 0 {
 		o.ConnWindow = max(defaultConnWindow, o.StreamWindow)
+	}
+	if o.Crew == nil {
+		o.Crew = NewCrew(0, nil)
 	}
 	if o.Dictionary == nil {
 		o.Dictionary = NewDictionary()

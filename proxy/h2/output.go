@@ -24,8 +24,7 @@ type output struct {
 	buf     []byte  // frames that nobody writes yet
 	pooled  *[]byte // what buf was taken from
 	writing bool    // somebody is the writer
-	waiting []*Stream
-	err     error // nothing can be written any more
+	err     error   // nothing can be written any more
 }
 
 //house:allow global a pool that all connections share, so that idle ones hold no buffer
@@ -52,14 +51,10 @@ func (o *output) take() {
 	}
 }
 
-// detach hands the frames over to the writer, and wakes who waited for room.
+// detach hands the frames over to the writer.
 func (o *output) detach() (b []byte, pooled *[]byte) {
 	b, pooled = o.buf, o.pooled
 	o.buf, o.pooled = nil, nil
-	for _, s := range o.waiting {
-		signal(s.room)
-	}
-	o.waiting = o.waiting[:0]
 	return b, pooled
 }
 
@@ -89,6 +84,7 @@ func (c *Conn) flush() {
 	}
 	for len(o.buf) > 0 && o.err == nil {
 		b, pooled := o.detach()
+		c.turns()
 		c.mu.Unlock()
 		_, err := c.t.Write(b)
 		giveOutput(b, pooled)

@@ -2,6 +2,7 @@ package h2
 
 import (
 	"errors"
+	"strings"
 
 	"golang.org/x/net/http2"
 
@@ -9,10 +10,11 @@ import (
 )
 
 var (
-	errPseudo  = errors.New("pseudo-header fields missing or in excess")
-	errScheme  = errors.New("a scheme that is not the connection's")
-	errConnect = errors.New("CONNECT to what is offered nowhere")
-	errHead    = errors.New("malformed head")
+	errPseudo    = errors.New("pseudo-header fields missing or in excess")
+	errScheme    = errors.New("a scheme that is not the connection's")
+	errConnect   = errors.New("CONNECT to what is offered nowhere")
+	errAuthority = errors.New("an authority that is no host")
+	errHead      = errors.New("malformed head")
 )
 
 // badRequest is the status of errors that break the rules of HTTP/2 too.
@@ -61,32 +63,39 @@ func (c *Conn) turnAway(s *Stream, code http2.ErrCode) error {
 // judge makes the request of the head. The error says that it breaks the rules of
 // HTTP/2; what is in order and cannot be served is a refusal.
 func (c *Conn) judge(s *Stream) error {
-	b := &c.block
+	b, r := &c.block, &s.req
+	r.Minor, r.Length = 1, -1
 	if b.fault != "" {
 		return errHead
 	}
-	if b.large || b.crumbs > mostCrumbs {
-		s.refusal = h1.ErrLarge
+	err := c.pseudoFields(r)
+	if err == nil {
+		upgrade := r.Upgrade
+		if err = c.parser.Assemble(r); err == nil {
+			s.joinCrumbs(b.crumbs)
+			err = b.frameBody(r, upgrade)
+		}
 	}
-	r := &s.req
-	if err := c.pseudoFields(r); err != nil && s.refusal == nil {
+	switch {
+	case b.large: // and perhaps cut off where something else would be wrong
+		err = h1.ErrLarge
+	case err == nil:
+		return nil
+	case !answerable(err):
 		return err
 	}
-	if s.refusal != nil {
-		r.Minor, r.Length = 1, -1
-		return nil
+	s.refusal = err
+	if r.Path == nil { // nobody has looked at the bytes of the target
+		r.Method, r.Target, r.Host, r.Fields = nil, nil, nil, r.Fields[:0]
 	}
-	upgrade := r.Upgrade
-	if err := c.parser.Assemble(r); err != nil {
-		var e *h1.SyntaxError
-		if !errors.As(err, &e) || e.Status == badRequest {
-			return err
-		}
-		s.refusal = err
-		return nil
-	}
-	s.joinCrumbs(b.crumbs)
-	return b.frameBody(r, upgrade)
+	return nil
+}
+
+// answerable tells whether an error has a status that says more than that the request
+// is malformed, which RFC 9113, section 8.1.1, has reset.
+func answerable(err error) bool {
+	var e *h1.SyntaxError
+	return errors.As(err, &e) && e.Status != badRequest
 }
 
 // pseudoFields takes method, target and host from where HTTP/2 has them.
@@ -105,8 +114,8 @@ func (c *Conn) pseudoFields(r *h1.Request) error {
 	}
 	r.Method, r.Target, r.Host = p.method, p.path, nil
 	if p.has&hasAuthority != 0 {
-		if r.Host = p.authority; len(r.Host) == 0 {
-			return errPseudo
+		if r.Host = p.authority; !isAuthority(r.Host) {
+			return errAuthority
 		}
 	}
 	connect := string(p.method) == "CONNECT"
@@ -120,6 +129,17 @@ func (c *Conn) pseudoFields(r *h1.Request) error {
 		r.Method, r.Upgrade = []byte("GET"), p.protocol
 	}
 	return nil
+}
+
+// isAuthority tells whether a text holds nothing that is no part of a host and a port.
+// Whether that host exists is another question.
+func isAuthority(text []byte) bool {
+	for _, c := range text {
+		if c <= ' ' || c >= 0x7f || strings.IndexByte(`/?#@\,"<>`, c) >= 0 {
+			return false
+		}
+	}
+	return len(text) > 0
 }
 
 // frameBody says how long the body is.

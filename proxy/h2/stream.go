@@ -54,8 +54,9 @@ type Stream struct {
 	// remote and local say that a side has sent its end, done that the stream is no
 	// longer open, discarded that nobody reads.
 	remote, local, done, discarded bool
-	answered                       bool
-	err                            error // why the stream has ended early
+	// queued says that the stream waits for its turn, turn that it has it.
+	queued, turn bool
+	err          error // why the stream has ended early
 
 	readIdle, writeIdle time.Duration
 	reading, writing    clock
