@@ -77,7 +77,7 @@ func TestManaged_order_of_sources(t *testing.T) {
 		if (err == nil) != c.temporary {
 			t.Errorf("%s: of the internal authority: %v", host, err == nil)
 		}
-		if life := leaf.NotAfter.Sub(time.Now()); c.temporary && life > 7*24*time.Hour {
+		if life := time.Until(leaf.NotAfter); c.temporary && life > 7*24*time.Hour {
 			t.Errorf("%s: temporary for %v", host, life)
 		}
 	}

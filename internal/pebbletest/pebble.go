@@ -9,8 +9,10 @@
 package pebbletest
 
 import (
+	"crypto"
 	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"net"
@@ -39,6 +41,8 @@ type Options struct {
 	NonceReject int
 	// Blocked are domains that no certificate is issued for.
 	Blocked []string
+	// OCSP is the URL that certificates name as their responder; empty: none.
+	OCSP string
 	// Port of the directory; 0: a free one. To start again where one ended.
 	Port int
 	// Keep is the authority whose address, DNS and own certificate this one takes
@@ -105,7 +109,8 @@ func (p *Pebble) configure(t testing.TB, management string) string {
 		"privateKey":              filepath.Join(p.folder, "server.key"),
 		"httpPort":                p.o.HTTPPort,
 		"tlsPort":                 p.o.TLSPort,
-		"keyAlgorithm":            "ecdsa",
+		"keyAlgorithm":            "rsa", // Pebble gives out keys of this kind alone
+		"ocspResponderURL":        p.o.OCSP,
 		"domainBlocklist":         p.o.Blocked,
 		"profiles": map[string]any{"default": map[string]any{
 			"description": "for tests", "validityPeriod": int(p.o.Validity.Seconds()),
@@ -146,6 +151,25 @@ func (p *Pebble) Roots(t testing.TB) *x509.CertPool {
 		t.Fatalf("root of Pebble: %q", text)
 	}
 	return pool
+}
+
+// Intermediate is who signs the certificates, for a responder of the test.
+func (p *Pebble) Intermediate(t testing.TB) (*x509.Certificate, crypto.Signer) {
+	t.Helper()
+	certificate, _ := pem.Decode(p.get(t, "/intermediates/0"))
+	private, _ := pem.Decode(p.get(t, "/intermediate-keys/0"))
+	if certificate == nil || private == nil {
+		t.Fatal("Pebble gives out no intermediate")
+	}
+	signer, err := x509.ParseCertificate(certificate.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := x509.ParsePKCS1PrivateKey(private.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signer, key
 }
 
 // SuggestRenewal makes the authority suggest to renew a certificate, given in

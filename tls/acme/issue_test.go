@@ -162,9 +162,9 @@ func TestManage_asks_the_fallback_when_the_first_is_dead(t *testing.T) {
 func TestManage_keeps_exactly_the_names_it_was_given(t *testing.T) {
 	t.Parallel()
 	e := newEdge(t)
-	p := e.pebble(t, pebbletest.Options{Validity: 4 * time.Second})
-	o := optionsFor(p, memory(t))
-	o.Orders = 100
+	f := newFront(t, e.pebble(t, pebbletest.Options{Validity: 4 * time.Second}))
+	f.byAge()
+	o := acme.Options{Store: memory(t), CA: f.ca(), Timing: quick(), Orders: 100}
 	m := open(t, o)
 	e.serve(t, m, "Stays.test.", "leaves.test", "stays.test")
 	issued(t, m, "leaves.test")

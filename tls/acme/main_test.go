@@ -284,6 +284,20 @@ func (f *front) trust(t testing.TB) {
 	}
 }
 
+// byAge makes the authority suggest nothing that makes sense, so that the age of
+// certificates tells when they are renewed. Pebble suggests any time of a short life.
+func (f *front) byAge() {
+	f.answer(func(w http.ResponseWriter, r *http.Request) bool {
+		if !strings.Contains(r.URL.Path, "renewalInfo") {
+			return false
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write([]byte(`{"suggestedWindow":{` +
+			`"start":"2001-01-01T00:00:00Z","end":"2999-01-01T00:00:00Z"}}`))
+		return true
+	})
+}
+
 // ca is the authority as it is seen through the front.
 func (f *front) ca() acme.CA {
 	return acme.CA{Directory: f.server.URL + "/dir", CAFile: f.caFile}

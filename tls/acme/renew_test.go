@@ -1,7 +1,9 @@
 package acme_test
 
 import (
+	"context"
 	"encoding/pem"
+	"sync"
 	"testing"
 	"time"
 
@@ -12,10 +14,16 @@ import (
 func TestRenewal_happens_before_the_end(t *testing.T) {
 	t.Parallel()
 	e := newEdge(t)
-	p := e.pebble(t, pebbletest.Options{Validity: 6 * time.Second})
-	m := open(t, optionsFor(p, memory(t)))
+	f := newFront(t, e.pebble(t, pebbletest.Options{Validity: 6 * time.Second}))
+	f.byAge()
+	m := open(t, acme.Options{Store: memory(t), CA: f.ca(), Timing: quick()})
 	e.serve(t, m, "a.test")
 	first := issued(t, m, "a.test")
+	s := statusOf(t, m, "a.test")
+	if early, late := first.NotAfter.Sub(s.RenewFrom), first.NotAfter.Sub(s.RenewUntil); late <
+		1500*time.Millisecond || early > 2500*time.Millisecond || early <= late {
+		t.Errorf("renewed from %v to %v before the end, want a third of the life", early, late)
+	}
 	second := another(t, m, "a.test", first)
 	if !second.NotBefore.Before(first.NotAfter) {
 		t.Errorf("renewed at %v, after %v", second.NotBefore, first.NotAfter)
@@ -51,7 +59,9 @@ func TestRenewal_keeps_the_old_one_while_the_authority_is_down(t *testing.T) {
 	t.Parallel()
 	e := newEdge(t)
 	p := e.pebble(t, pebbletest.Options{Validity: 6 * time.Second})
-	o := optionsFor(p, memory(t))
+	f := newFront(t, p)
+	f.byAge()
+	o := acme.Options{Store: memory(t), CA: f.ca(), Timing: quick()}
 	logs := watched(&o)
 	m := open(t, o)
 	e.serve(t, m, "a.test")
@@ -61,7 +71,7 @@ func TestRenewal_keeps_the_old_one_while_the_authority_is_down(t *testing.T) {
 	if got := m.Certificate("a.test"); got == nil || !got.Leaf.Equal(first) {
 		t.Errorf("certificate %v, want the old one", got)
 	}
-	wantText(t, s.LastError, "connection refused")
+	wantText(t, s.LastError, "502")
 	if s.NotAfter != first.NotAfter || s.Failures == 0 {
 		t.Errorf("status %+v", s)
 	}
@@ -96,6 +106,29 @@ func TestRenew_orders_now_and_says_why_it_cannot(t *testing.T) {
 		t.Fatal("a blocked name")
 	}
 	wantText(t, err.Error(), "blocked.test: 127.0.0.1:", "rejectedIdentifier: ")
+}
+
+func TestRenew_by_many_at_once(t *testing.T) {
+	t.Parallel()
+	e := newEdge(t)
+	p := e.pebble(t, pebbletest.Options{})
+	m := open(t, optionsFor(p, memory(t)))
+	e.serve(t, m, "a.test")
+	var work sync.WaitGroup
+	for range 3 {
+		work.Go(func() {
+			if err := m.Renew(t.Context(), "a.test"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	work.Wait()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	wantErr(t, m.Renew(ctx, "a.test"), context.Canceled)
+	if s := statusOf(t, m, "a.test"); s.State != acme.Ready || s.Failures != 0 {
+		t.Errorf("that nobody waits counts as a failure: %+v", s)
+	}
 }
 
 func TestOpen_finds_what_was_there_before(t *testing.T) {

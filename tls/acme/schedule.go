@@ -9,6 +9,7 @@ import (
 
 	"github.com/caddyserver/certmagic"
 	"go.uber.org/zap"
+	"golang.org/x/crypto/ocsp"
 
 	"doorward/internal/safe"
 )
@@ -255,8 +256,18 @@ func (m *Manager) staple(ctx context.Context, e *entry) {
 	e.askStaple = time.Now().Add(staplePause)
 	if err == nil && got.Leaf.Equal(e.stored.leaf()) {
 		pair := got.Certificate
+		if !current(pair.OCSPStaple, time.Now()) {
+			pair.OCSPStaple = nil
+		}
 		e.pair.Store(&pair)
 	}
+}
+
+// current tells whether an OCSP answer has not ended. Who signed it was checked
+// when it came.
+func current(staple []byte, now time.Time) bool {
+	answer, err := ocsp.ParseResponse(staple, nil)
+	return err == nil && now.Before(answer.NextUpdate)
 }
 
 // reread takes over what somebody else with the same store has renewed.

@@ -49,7 +49,7 @@ func (m *Manager) status(e *entry) Status {
 		LastError: e.tries.Reason, LastTry: e.tries.Last, NextTry: e.next,
 		Failures: e.tries.Failures,
 	}
-	if e.busy != nil {
+	if e.busy != nil && !e.next.After(time.Now()) {
 		s.NextTry = time.Time{}
 	}
 	if e.stored != nil {
