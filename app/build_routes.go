@@ -56,7 +56,7 @@ func (g *generation) buildSnapshot(previous *generation) error {
 		s.Challenge = g.orders.HTTPChallenge
 	}
 	if g.certs != nil {
-		s.TLS = g.certs.ServerConfig()
+		s.TLS, s.TLSRules = g.certs.ServerConfig(), g.certs.Rules()
 	}
 	errs = append(errs, g.buildRoutes(s, previous))
 	if err := errors.Join(errs...); err != nil {

@@ -49,6 +49,9 @@ type conn struct {
 	// pinned is a server connection that belongs to this client alone.
 	pinned    *pinned
 	wasPinned bool
+	// outdated says that the handshake was made under rules that are not in force any
+	// more.
+	outdated atomic.Bool
 	// counted is the address under which perClient counts this connection.
 	counted netip.Addr
 
@@ -194,7 +197,7 @@ func (c *conn) next() bool {
 
 // leaving tells whether no further request may begin here.
 func (c *conn) leaving() bool {
-	return c.e.draining.Load() || c.l.closing.Load()
+	return c.e.draining.Load() || c.l.closing.Load() || c.outdated.Load()
 }
 
 // takeBuffer gives the connection the exchange for its next request.

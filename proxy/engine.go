@@ -86,12 +86,18 @@ func (e *Engine) SetAccessLog(l AccessLog) {
 }
 
 // Swap makes s, which was Prepared, what new requests meet, and closes the
-// tunnels whose route it no longer has. It cannot fail. Swaps come one after the
-// other.
+// tunnels whose route it no longer has. Connections whose handshake would go another
+// way now end in good order. It cannot fail. Swaps come one after the other.
 func (e *Engine) Swap(s *Snapshot) {
-	s.takeTurns(e.snapshot.Load())
+	old := e.snapshot.Load()
+	s.takeTurns(old)
 	e.snapshot.Store(s)
+	rules := old != nil && old.TLSRules != s.TLSRules
 	e.conns.each(func(c *conn) {
+		if rules && c.l.TLS {
+			c.outdated.Store(true)
+			c.wakeIdle()
+		}
 		c.tunnels.each(func(t *tunnel) {
 			if !s.hasRoute(t.route, t.backend) {
 				t.cut()

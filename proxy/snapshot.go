@@ -26,6 +26,9 @@ type Snapshot struct {
 	ProxyProtocol *netset.Set
 	// TLS is the configuration of new handshakes; nil without TLS listeners.
 	TLS *tls.Config
+	// TLSRules tells apart what handshakes are made by, but for certificates: a
+	// connection does not outlive its rules by more than the requests that it has.
+	TLSRules string
 	// Challenge answers a certificate authority that asks over plain HTTP who
 	// controls a host, and tells whether it was asked for; nil is nobody.
 	Challenge func(host, path string) (answer string, ok bool)

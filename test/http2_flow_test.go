@@ -265,3 +265,30 @@ func wsStreamServer(p *edgetest.Peer) {
 		}
 	}
 }
+
+// TestHTTP2Rules sees connections end, in good order, whose handshake was made by rules
+// that a reload has changed.
+func TestHTTP2Rules(t *testing.T) {
+	rec := edgetest.Record(t, edgetest.Echo)
+	text := rec.Backend("app") + site
+	edge := edgetest.Start(t, edgetest.Config{Text: text})
+	f, old := edge.DialHTTP2(t, "app.example"), edge.DialTLS(t, "app.example")
+	f.Ask(1, edgetest.Get("app.example", "/")...)
+	old.Send(get("/")).Answer()
+	if err := edge.Reload(edgetest.Config{Text: text + "# nothing"}); err != nil {
+		t.Fatal(err)
+	}
+	if r := f.Ask(3, edgetest.Get("app.example", "/")...); r.Status != "200" || f.GoAway != nil {
+		t.Errorf("after a reload without new rules: %+v, %v", r, f.GoAway)
+	}
+	if err := edge.Reload(edgetest.Config{TLS: `min_version = "1.3"`, Text: text}); err != nil {
+		t.Fatal(err)
+	}
+	if end := f.End(); end != edgetest.Closed || f.GoAway == nil ||
+		f.GoAway.ErrCode != http2.ErrCodeNo {
+		t.Errorf("HTTP/2: %v, %+v", end, f.GoAway)
+	}
+	if end := old.End(); end != edgetest.Closed {
+		t.Errorf("HTTP/1: %v", end)
+	}
+}

@@ -132,6 +132,10 @@ func Load(o Options, previous *Manager) (*Manager, []Warning, error) {
 	return m, l.warnings, nil
 }
 
+// Rules tells the rules of handshakes apart, other than which certificates there are:
+// those of two Managers that are equal make the same of a client.
+func (m *Manager) Rules() string { return fmt.Sprintf("%+v", m.policy) }
+
 func policyOf(o Options) policy {
 	protocols := o.NextProtos
 	if len(protocols) == 0 {
