@@ -67,8 +67,8 @@ var (
 // clientCert is what a connection knows of its client since the handshake. It is
 // shared by all requests on the connection.
 type clientCert struct {
-	// policy is what the handshake asked for.
-	policy string
+	// host is the one that the handshake was for, policy what it asked for.
+	host, policy string
 	// chain is what the client sent. It has the key of the first one; nothing else is
 	// known of it.
 	chain []*x509.Certificate
@@ -94,8 +94,9 @@ func newClientCert(s *Snapshot, state *tls.ConnectionState) *clientCert {
 	if s.ClientPolicy == nil || state == nil {
 		return nil
 	}
+	host := canonicalSNI(state.ServerName)
 	return &clientCert{
-		policy: s.ClientPolicy(canonicalSNI(state.ServerName)), chain: state.PeerCertificates,
+		host: string(host), policy: s.ClientPolicy(host), chain: state.PeerCertificates,
 	}
 }
 
@@ -117,6 +118,10 @@ func (c *clientCert) asked() string {
 	}
 	return c.policy
 }
+
+// outlived tells whether the policy of a host is not that of the connection because
+// it has changed since.
+func (c *clientCert) outlived(host []byte) bool { return c == nil || string(host) == c.host }
 
 // judge tells whether an authority finds the certificate good, and what it says then.
 // Each is asked once, for as long as the certificate is good.
@@ -185,6 +190,9 @@ func (x *exchange) checkClientCertificate() int {
 	if ask != nil && x.c.l.TLS && ask(x.host) != cert.asked() {
 		x.rec.Err = errOtherPolicy
 		x.keep = false
+		if cert.outlived(x.host) {
+			x.leaveConnection()
+		}
 		return http.StatusMisdirectedRequest
 	}
 	if r.Mode == ClientOff {
@@ -205,6 +213,8 @@ func (x *exchange) leaveConnection() {
 	x.keep = false
 	if many := x.c.many.Load(); many != nil {
 		many.Drain()
+	} else if q, ok := x.c.io.Socket().(*quicSocket); ok {
+		q.drain()
 	}
 }
 
