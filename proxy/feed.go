@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"io"
 	"net/http"
 	"slices"
@@ -52,13 +53,32 @@ func (t *trip) addBody(r *http.Request) {
 	r.Body, r.ContentLength = t, x.req.Length
 	if x.req.Chunked {
 		r.ContentLength = -1
-		// Those that nobody announced are left out: for each answer to "are there any"
-		// net/http sends a frame of its own.
-		if _, announced := x.req.Find(h1.Trailer); announced {
-			r.Trailer = http.Header{}
-		}
+		r.Trailer = x.announced()
 	}
 	f.trailers = r.Trailer
+}
+
+// announced are the names of the trailers that the client says it will send, nil for
+// none. Others are left out: to be ready for them would cost a frame of its own for
+// every body that has none.
+func (x *exchange) announced() http.Header {
+	v, ok := x.req.Find(h1.Trailer)
+	if !ok {
+		return nil
+	}
+	names := http.Header{}
+	for name := range bytes.SplitSeq(v, []byte(",")) {
+		name = bytes.TrimSpace(name)
+		if !h1.IsToken(name) || len(passing([]h1.Field{{Name: name}}, x.route.Request)) == 0 {
+			continue
+		}
+		switch key := http.CanonicalHeaderKey(string(name)); key {
+		case "Trailer", "Transfer-Encoding", "Content-Length": // refused by net/http
+		default:
+			names[key] = nil
+		}
+	}
+	return names
 }
 
 // closeFeed takes the body away from net/http, and waits until it has let go.

@@ -40,10 +40,13 @@ func appendHead(b []byte, status int, header http.Header) ([]byte, error) {
 	return b, nil
 }
 
-// appendAnswerFraming ends the head with how HTTP/1 would frame the body.
-func (t *trip) appendAnswerFraming(b []byte, answer *http.Response, told bool) []byte {
+// appendAnswerFraming ends the head with how HTTP/1 would frame the body: trailers
+// that are announced need chunks there, whatever is known of the length.
+func (t *trip) appendAnswerFraming(b []byte, answer *http.Response) []byte {
+	told := answer.Header["Content-Length"] != nil && answer.ContentLength >= 0
+	chunks := t.x.stream == nil && answer.Trailer != nil && answer.Body != http.NoBody
 	switch {
-	case told:
+	case told && !chunks:
 		b = append(b, "Content-Length: "...)
 		b = strconv.AppendInt(b, answer.ContentLength, 10)
 		b = append(b, "\r\n"...)
@@ -57,8 +60,8 @@ func (t *trip) appendAnswerFraming(b []byte, answer *http.Response, told bool) [
 }
 
 // relay sends the answer whose head was parsed to the client. As in the exchange's
-// own relay, what goes wrong from here on breaks the answer off.
-func (t *trip) relay() {
+// own relay, what goes wrong once the head is out breaks the answer off.
+func (t *trip) relay() failure {
 	x := t.x
 	t.answered.Store(true)
 	if x.feed != nil && !t.bodySent() {
@@ -72,8 +75,12 @@ func (t *trip) relay() {
 	x.rec.Status = x.resp.Status
 	x.answered = true
 	x.out = x.appendAnswerHead(x.out[:0], f)
-	ok := t.relayBody(body, f == chunkedText)
+	ok, err := t.relayBody(body, f == chunkedText)
 	t.end()
+	if err != nil && x.up.err == nil && err != errClientGone {
+		x.answered = false
+		return failure{junk, err}
+	}
 	x.release()
 	if x.feed != nil && !x.feed.over {
 		x.abortUpload()
@@ -82,6 +89,7 @@ func (t *trip) relay() {
 	if !ok {
 		x.breakOff(f == noFraming)
 	}
+	return failure{}
 }
 
 // bodySent tells whether the client's body has been read to its end.
@@ -96,23 +104,27 @@ func (t *trip) bodySent() bool {
 
 // relayBody sends the head in out and the body after it. A part goes out when it is
 // here, so that messages arrive when they are sent. Only where the length is known the
-// head waits for the first part, which then comes at once.
-func (t *trip) relayBody(body h1.Body, chunked bool) bool {
+// head waits for the first part, which then comes at once: an error says that it did
+// not, and that the client has seen nothing yet.
+func (t *trip) relayBody(body h1.Body, chunked bool) (ok bool, unseen error) {
 	x := t.x
 	if body == h1.NoBody {
-		return t.first(nil, true, chunked)
+		return t.first(nil, true, chunked), nil
 	}
 	b := x.e.bulk.Get().(*[bulkBytes]byte)
 	defer x.e.bulk.Put(b)
 	left := x.resp.Length
 	head := body == h1.ByLength
 	if !head && !t.first(nil, false, chunked) {
-		return false
+		return false, nil
 	}
 	for {
 		n, last, err := t.next(b[chunkRoom : len(b)-chunkTail])
+		if err != nil && head {
+			return false, err
+		}
 		if err != nil {
-			return t.broken(err)
+			return t.broken(err), nil
 		}
 		if left -= int64(n); body == h1.ByLength && left == 0 && !last {
 			if _, last, err = t.next(b[chunkRoom+n : len(b)-chunkTail]); err == nil && !last {
@@ -122,17 +134,17 @@ func (t *trip) relayBody(body h1.Body, chunked bool) bool {
 		switch {
 		case head:
 			if !t.first(b[chunkRoom:chunkRoom+n], last && err == nil, chunked) {
-				return false
+				return false, nil
 			}
 			head = false
 		case !t.more(b, n, last && err == nil, chunked):
-			return false
+			return false, nil
 		}
 		if err != nil {
-			return t.broken(err)
+			return t.broken(err), nil
 		}
 		if last {
-			return true
+			return true, nil
 		}
 	}
 }

@@ -175,8 +175,7 @@ func (t *trip) take(answer *http.Response) failure {
 		return failure{badStatus, nil}
 	}
 	x.remember()
-	t.relay()
-	return failure{}
+	return t.relay()
 }
 
 // resendable tells whether the whole request is still there to go out again.
@@ -197,8 +196,7 @@ func (t *trip) readHead(answer *http.Response) error {
 	if err != nil {
 		return err
 	}
-	told := answer.Header["Content-Length"] != nil && answer.ContentLength >= 0
-	b = t.appendAnswerFraming(b, answer, told)
+	b = t.appendAnswerFraming(b, answer)
 	x.srv.b = b[:cap(b)]
 	x.srv.w = len(b)
 	n, err := h1.ParseResponse(b, &x.resp, answerLimits)
