@@ -3,7 +3,6 @@ package h3
 import (
 	"errors"
 	"io"
-	"net/http"
 
 	"github.com/quic-go/qpack"
 
@@ -13,6 +12,9 @@ import (
 // mostCrumbs bounds the cookie fields of a head, which are joined (RFC 9114, section
 // 4.2.1).
 const mostCrumbs = 100
+
+// badRequest is the status of what is malformed.
+const badRequest = 400
 
 // block is a section of fields that is being read.
 type block struct {
@@ -83,7 +85,7 @@ func (s *Stream) readRequest(length uint64) error {
 	upgrade := r.Upgrade
 	if err := s.c.parser.Assemble(r); err != nil {
 		var e *h1.SyntaxError
-		if !errors.As(err, &e) || e.Status == http.StatusBadRequest {
+		if !errors.As(err, &e) || e.Status == badRequest {
 			return malformed(err.Error())
 		}
 		s.refuse(err)
@@ -207,7 +209,7 @@ func (b *block) pseudoFields(r *h1.Request) error {
 			return malformed("empty :authority")
 		}
 	}
-	connect := string(p.method) == http.MethodConnect
+	connect := string(p.method) == "CONNECT"
 	if connect != (p.has&hasProtocol != 0) {
 		return malformed("CONNECT to what is offered nowhere")
 	}
@@ -215,7 +217,7 @@ func (b *block) pseudoFields(r *h1.Request) error {
 		if string(p.protocol) != "websocket" {
 			return malformed("CONNECT to what is offered nowhere")
 		}
-		r.Method, r.Upgrade = []byte(http.MethodGet), p.protocol
+		r.Method, r.Upgrade = []byte("GET"), p.protocol
 	}
 	return nil
 }
@@ -276,7 +278,7 @@ func (s *Stream) frameBody(upgrade []byte) error {
 // answer first, is a POST.
 func seldomBody(method []byte) bool {
 	switch string(method) {
-	case http.MethodPost, http.MethodPut, http.MethodPatch:
+	case "POST", "PUT", "PATCH":
 		return false
 	}
 	return true

@@ -150,18 +150,18 @@ func TestSecuritySlowClients(t *testing.T) {
 		failed <- s.Write(nil, true)
 	})
 	client := s.dial()
-	t.Run("SLOW-01_head", func(t *testing.T) {
+	t.Run("SLOW-03_head", func(t *testing.T) {
 		if a := read(client.request(false, head()[:5])); codeOf(a.err) != 0x10d {
 			t.Errorf("%+v", a)
 		}
 	})
-	t.Run("SLOW-02_body", func(t *testing.T) {
+	t.Run("SLOW-08_body", func(t *testing.T) {
 		client.request(false, head(":method", "POST", ":path", "/read"), frame(0, 'a'))
 		if err := <-failed; !errors.Is(err, h3.ErrTimeout) {
 			t.Errorf("%v, want %v", err, h3.ErrTimeout)
 		}
 	})
-	t.Run("SLOW-05_answer_that_nobody_takes", func(t *testing.T) {
+	t.Run("H2-34_answer_that_nobody_takes", func(t *testing.T) {
 		stream := client.request(true, head())
 		select {
 		case err := <-failed:
@@ -192,7 +192,7 @@ func TestIdleConnectionsClose(t *testing.T) {
 // A stream counts until its handler has ended, whatever the client does with it
 // (CVE-2023-44487), and a client that goes on like that is sent away.
 func TestSecurityRapidReset(t *testing.T) {
-	t.Run("H2-01_concurrency", func(t *testing.T) {
+	t.Run("H2-38_whatever_is_reset", func(t *testing.T) {
 		hold := make(chan struct{})
 		s := serve(t, h3.Options{}, func(s *h3.Stream) {
 			<-hold
@@ -218,7 +218,7 @@ func TestSecurityRapidReset(t *testing.T) {
 		}
 		close(hold)
 	})
-	t.Run("H2-01_rate", func(t *testing.T) {
+	t.Run("H2-20_rate", func(t *testing.T) {
 		events := make(chan h3.Event, 1)
 		s := serve(t, h3.Options{Report: func(e h3.Event) { events <- e }}, func(s *h3.Stream) {
 			gone := make(chan struct{})
