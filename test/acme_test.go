@@ -229,7 +229,7 @@ func TestAuthorityThatIsDown(t *testing.T) {
 // TestSecurityACME has cases of group ACME on a whole edge.
 func TestSecurityACME(t *testing.T) {
 	e := newOrdering(t, pebbletest.Options{})
-	e.start(t, "", "one.test")
+	e.start(t, "[timeouts]\nrequest_head = \"500ms\"", "one.test")
 	e.issued(t, "one.test")
 	t.Run("ACME-01_names_that_nobody_configured", func(t *testing.T) {
 		began, orders := time.Now(), strings.Count(e.ca.Log(), "/order-plz")
@@ -276,6 +276,12 @@ func TestSecurityACME(t *testing.T) {
 				}
 				c.Close()
 			}
+		}
+	})
+	t.Run("ACME-07_a_slow_question", func(t *testing.T) {
+		c := e.Dial(t).Send("GET /.well-known/acme-challenge/x HTTP/1.1⏎Host: one.test⏎")
+		if m := c.Answer(); m.Status != 408 || c.End() != edgetest.Closed {
+			t.Errorf("%+v", m)
 		}
 	})
 	t.Run("ACME-08_a_foreign_name_that_leads_here", func(t *testing.T) {

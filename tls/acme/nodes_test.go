@@ -8,34 +8,36 @@ import (
 )
 
 func TestNodes_order_once_and_answer_for_each_other(t *testing.T) {
-	t.Parallel()
-	for _, challenge := range []string{acme.HTTP01, acme.TLSALPN01} {
-		t.Run(challenge, func(t *testing.T) {
-			e := newEdge(t)
-			p := e.pebble(t, pebbletest.Options{})
-			f := newFront(t, p)
-			o := optionsFor(p, memory(t))
-			o.CA, o.Challenges = f.ca(), []string{challenge}
-			names := []string{"a.test", "b.test", "c.test"}
-			// Whoever orders, the authority asks a third node.
-			nodes := []*acme.Manager{open(t, o), open(t, o)}
-			asked := o
-			asked.Timing.Tick = pebbletest.Patience
-			e.serve(t, open(t, asked), names...)
-			for _, m := range nodes {
-				m.Manage(names)
-			}
-			for _, name := range names {
-				first := issued(t, nodes[0], name)
-				if other := issued(t, nodes[1], name); !other.Equal(first) {
-					t.Errorf("%s: two certificates", name)
+	t.Run("ACME-11 two nodes", func(t *testing.T) {
+		t.Parallel()
+		for _, challenge := range []string{acme.HTTP01, acme.TLSALPN01} {
+			t.Run(challenge, func(t *testing.T) {
+				e := newEdge(t)
+				p := e.pebble(t, pebbletest.Options{})
+				f := newFront(t, p)
+				o := optionsFor(p, memory(t))
+				o.CA, o.Challenges = f.ca(), []string{challenge}
+				names := []string{"a.test", "b.test", "c.test"}
+				// Whoever orders, the authority asks a third node.
+				nodes := []*acme.Manager{open(t, o), open(t, o)}
+				asked := o
+				asked.Timing.Tick = pebbletest.Patience
+				e.serve(t, open(t, asked), names...)
+				for _, m := range nodes {
+					m.Manage(names)
 				}
-			}
-			if n := f.orders.Load(); n != int64(len(names)) {
-				t.Errorf("%d orders for %d names", n, len(names))
-			}
-		})
-	}
+				for _, name := range names {
+					first := issued(t, nodes[0], name)
+					if other := issued(t, nodes[1], name); !other.Equal(first) {
+						t.Errorf("%s: two certificates", name)
+					}
+				}
+				if n := f.orders.Load(); n != int64(len(names)) {
+					t.Errorf("%d orders for %d names", n, len(names))
+				}
+			})
+		}
+	})
 }
 
 func TestNodes_take_over_what_another_renewed(t *testing.T) {
