@@ -17,8 +17,8 @@ import (
 // ClientCertificate says what a route wants of the certificates of its clients. The
 // zero value wants nothing.
 type ClientCertificate struct {
-	Mode ClientMode
-	// Authority says which certificates are good.
+	// Mode says who passes, Authority which certificates are good.
+	Mode      ClientMode
 	Authority ClientAuthority
 	// Headers are the fields that tell the server. What clients send under these names
 	// must be among what Request of every route removes.

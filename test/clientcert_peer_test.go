@@ -23,7 +23,6 @@ import (
 
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
-	"golang.org/x/net/http2"
 
 	"doorward/internal/edgetest"
 )
@@ -149,12 +148,10 @@ func (g guest) client(t *testing.T, e *edgetest.Edge) *http.Client {
 	cfg := g.config(e)
 	var transport http.RoundTripper
 	switch g.version {
-	case "HTTP/1.1":
-		tr := &http.Transport{TLSClientConfig: cfg, MaxConnsPerHost: 1}
-		t.Cleanup(tr.CloseIdleConnections)
-		transport = tr
-	case "HTTP/2.0":
-		tr := &http2.Transport{TLSClientConfig: cfg}
+	case "HTTP/1.1", "HTTP/2.0":
+		tr := &http.Transport{TLSClientConfig: cfg, MaxConnsPerHost: 1, Protocols: &http.Protocols{}}
+		tr.Protocols.SetHTTP1(g.version == "HTTP/1.1")
+		tr.Protocols.SetHTTP2(g.version == "HTTP/2.0")
 		t.Cleanup(tr.CloseIdleConnections)
 		transport = tr
 	default:
