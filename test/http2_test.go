@@ -9,18 +9,17 @@ import (
 	"sync"
 	"testing"
 
-	"golang.org/x/net/http2"
-
 	"doorward/internal/edgetest"
 )
 
 // http2Client is a client of HTTP/2 that is not ours.
 func http2Client(t *testing.T, e *edgetest.Edge, host string) *http.Client {
 	t.Helper()
-	tr := &http2.Transport{
+	tr := &http.Transport{
 		TLSClientConfig: &tls.Config{ServerName: host, RootCAs: e.Roots()},
-		DialTLSContext:  nil,
+		Protocols:       &http.Protocols{},
 	}
+	tr.Protocols.SetHTTP2(true)
 	t.Cleanup(tr.CloseIdleConnections)
 	return &http.Client{Transport: rewriteHost{tr, e.HTTPS}}
 }

@@ -49,7 +49,6 @@ func TestTheBinaryHoldsNoTestCode(t *testing.T) {
 		"testing":                 "it adds flags and code that only tests use",
 		"net/http/httptest":       "it is a server for tests",
 		"net/http/pprof":          "it opens profiles to everyone on the default mux",
-		"net/http/httputil":       "its proxy costs four times what ours may cost",
 		"plugin":                  "the binary is static",
 		"doorward/internal/house": "it reads source, not requests",
 	}

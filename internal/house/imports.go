@@ -86,7 +86,7 @@ func layers() []ban {
 		},
 		{
 			from: "./proxy/h1/... ./proxy/h2/...", to: "./...", tests: true,
-			but: "./proxy/h1/... ./proxy/h2/... ./internal/...",
+			but: "./proxy/h1/... ./proxy/h2/... ./proxy/netio ./internal/...",
 			why: "the wire packages know bytes and frames, not routes or sessions",
 		},
 	}
