@@ -218,7 +218,7 @@ func (c *Conn) Drain() {
 		c.mu.Lock()
 		c.lastCall()
 	})
-	c.flush()
+	c.flushAside()
 }
 
 // drainPing is the ping whose answer says that the client knows that we drain.
@@ -235,7 +235,7 @@ func (c *Conn) lastCall() {
 	c.patient.Stop()
 	c.putGoAway(c.last, http2.ErrCodeNo, "")
 	over := c.running == 0
-	c.flush()
+	c.flushAside()
 	if over {
 		c.t.Abort()
 	}

@@ -42,7 +42,7 @@ func (c *Conn) readData(fh http2.FrameHeader) error {
 		return c.faulty(fh.StreamID, fault)
 	}
 	signal(s.ready)
-	c.flush()
+	c.flushAside()
 	return nil
 }
 
@@ -98,11 +98,14 @@ func (c *Conn) strayData(id uint32, size int) error {
 		return broken("DATA on an idle stream")
 	}
 	ours := c.wasReset(id)
-	c.flush()
-	if ours {
-		return nil
+	c.flushAside()
+	switch {
+	case !ours:
+		return c.faulty(id, http2.ErrCodeStreamClosed)
+	case size == 0: // one may have crossed our reset, with the end of the body
+		return c.spend(&c.purses.empty, "empty frames")
 	}
-	return c.faulty(id, http2.ErrCodeStreamClosed)
+	return nil
 }
 
 const maxWindow = 1<<31 - 1

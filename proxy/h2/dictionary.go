@@ -125,7 +125,7 @@ func (d *Dictionary) add(text []byte) {
 
 func newLine(text []byte, number int) *line {
 	name, value := cutLine(text)
-	lower := bytes.ToLower(name)
+	lower := appendLower(nil, name)
 	l := &line{number: number, drop: ofConnection(lower)}
 	l.size = uint32(len(name) + len(value) + 32)
 	l.wire = appendName(nil, indexed, lower)

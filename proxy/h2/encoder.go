@@ -140,12 +140,7 @@ func (e *encoder) evict(most uint32) {
 // appendField writes a field that leaves no trace in any table.
 func appendField(b, name, value []byte) []byte {
 	var room [64]byte
-	lower := append(room[:0], name...)
-	for i, c := range lower {
-		if 'A' <= c && c <= 'Z' {
-			lower[i] = c + 32
-		}
-	}
+	lower := appendLower(room[:0], name)
 	switch {
 	case ofConnection(lower):
 		return b
@@ -155,6 +150,17 @@ func appendField(b, name, value []byte) []byte {
 		b = appendName(b, plain, lower)
 	}
 	return appendString(b, value)
+}
+
+// appendLower appends a name in lower case.
+func appendLower(b, name []byte) []byte {
+	for _, c := range name {
+		if 'A' <= c && c <= 'Z' {
+			c += 32
+		}
+		b = append(b, c)
+	}
+	return b
 }
 
 func appendStatus(b []byte, status int) []byte {

@@ -102,10 +102,10 @@ func (c *Conn) faulty(id uint32, code http2.ErrCode) error {
 	if s == nil {
 		c.putReset(id, code)
 		c.noteReset(id)
-		c.flush()
+		c.flushAside()
 	} else {
 		s.reset(code, errBroken)
-		c.flush()
+		c.flushAside()
 		s.leave()
 	}
 	return c.spend(&c.purses.resets, "resets")
@@ -142,6 +142,6 @@ func (c *Conn) readPing(f *http2.PingFrame) error {
 		return nil
 	}
 	c.putPing(true, f.Data)
-	c.flush()
+	c.flushAside()
 	return nil
 }

@@ -118,6 +118,40 @@ func TestWriteEndsWhenTheClientLeaves(t *testing.T) {
 	p.until("data on a new stream", func() bool { return len(p.answer(101).body) > 0 })
 }
 
+// TestClientThatDoesNotReadWhileItWrites has all buffers of the sockets full one way; the
+// other way must go on.
+func TestClientThatDoesNotReadWhileItWrites(t *testing.T) {
+	got := make(chan int, 1)
+	p := start(t, options(), func(s *h2.Stream) {
+		if string(s.Request().Method) == "GET" {
+			_ = s.Answer([]byte("HTTP/1.1 200 OK\r\n\r\n"), make([]byte, 64<<20), true)
+			return
+		}
+		n, _ := io.Copy(io.Discard, s)
+		got <- int(n)
+		_ = ok(s)
+	}, window(1<<30))
+	_ = p.WriteWindowUpdate(0, 1<<30)
+	_ = p.head(1, true, get("/")...)
+	_ = p.WritePing(false, [8]byte{})
+	_ = p.head(3, false, post("/")...)
+	for i := range 14 { // of what the windows allow without a word from us
+		_ = p.WriteData(3, i == 13, make([]byte, 16<<10))
+		_ = p.WritePing(false, [8]byte{})
+	}
+	select {
+	case n := <-got:
+		if n != 14*16<<10 {
+			t.Errorf("%d bytes", n)
+		}
+	case <-time.After(long):
+		t.Error("the body does not come")
+	}
+	if n := len(p.wait(1).body); n != 64<<20 {
+		t.Errorf("%d bytes", n)
+	}
+}
+
 func TestSecurityStreams(t *testing.T) {
 	t.Run("H2-38_too_many_streams", func(t *testing.T) {
 		o := options()

@@ -6,6 +6,8 @@ import (
 	"sync"
 
 	"golang.org/x/net/http2"
+
+	"doorward/internal/safe"
 )
 
 const (
@@ -71,12 +73,39 @@ func (o *output) full() bool { return len(o.buf) >= pendingBytes }
 // flush is called with the lock held, and returns without it. Unless somebody writes
 // already it writes all that there is, also what others append meanwhile.
 func (c *Conn) flush() {
-	o := &c.out
-	if o.writing || len(o.buf) == 0 {
+	if c.out.claim() {
+		c.write()
+	} else {
 		c.mu.Unlock()
-		return
+	}
+}
+
+// flushAside is flush for those who must not wait for the client. Above all that is the
+// goroutine that reads: a client that waits for us to read may not read itself.
+func (c *Conn) flushAside() {
+	claimed := c.out.claim()
+	c.mu.Unlock()
+	if claimed {
+		safe.Go(c.o.Crew.log, "writer", func() {
+			c.mu.Lock()
+			c.write()
+		})
+	}
+}
+
+// claim makes the caller the writer, if there is something to write and nobody does.
+func (o *output) claim() bool {
+	if o.writing || len(o.buf) == 0 {
+		return false
 	}
 	o.writing = true
+	return true
+}
+
+// write writes until nothing is left. It is called with the lock held and returns
+// without it.
+func (c *Conn) write() {
+	o := &c.out
 	if c.running > 1 { // others that are ready append what they have
 		c.mu.Unlock()
 		runtime.Gosched()

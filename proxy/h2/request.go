@@ -52,7 +52,7 @@ func (c *Conn) turnAway(s *Stream, code http2.ErrCode) error {
 	c.putReset(id, code)
 	c.noteReset(id)
 	draining := c.draining == drained
-	c.flush()
+	c.flushAside()
 	c.recycle(s)
 	if draining {
 		return nil
@@ -201,7 +201,7 @@ func (c *Conn) endTrailers() error {
 	case s == nil: // ended meanwhile
 		c.mu.Unlock()
 		c.recycle(kept)
-		return nil
+		return c.spend(&c.purses.others, "frames without meaning")
 	case b.fault != "", b.large, bad != nil, s.req.Length >= 0 && s.received != s.req.Length:
 		c.mu.Unlock()
 		c.recycle(kept)

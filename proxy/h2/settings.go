@@ -16,7 +16,7 @@ func (c *Conn) readSettings(f *http2.SettingsFrame) error {
 			signal(s.room)
 		}
 	}
-	c.flush()
+	c.flushAside()
 	return err
 }
 

@@ -215,7 +215,7 @@ func (s *Stream) Reset(code uint32) {
 	c := s.c
 	c.mu.Lock()
 	s.reset(http2.ErrCode(code), ErrGone)
-	c.flush()
+	c.flushAside()
 }
 
 // reset ends the stream from our side.

@@ -5,8 +5,6 @@ import (
 	"time"
 
 	"golang.org/x/net/http2"
-
-	"doorward/proxy/netio"
 )
 
 // sendData sends data in frames, as far as windows and room allow, and waits for its
@@ -97,14 +95,14 @@ func (s *Stream) wait(p *patience) error {
 		c.queue = append(c.queue, s)
 	}
 	c.flush()
-	began, late := netio.Now(), false
+	began, late := time.Now(), false
 	select {
 	case <-s.room:
 	case <-p.expired:
 		late = true
 	}
 	if shut {
-		p.shut += time.Duration(netio.Now() - began)
+		p.shut += time.Since(began)
 	}
 	c.mu.Lock()
 	err := s.writeError()
@@ -128,6 +126,13 @@ func (s *Stream) leaveQueue() {
 	s.passOn()
 }
 
+// leastPace is how many bytes a second the windows of a client must let through, once
+// they were shut for paceGrace during one write.
+const (
+	leastPace = 240
+	paceGrace = 10 * time.Second
+)
+
 // patience is that with a client that takes nothing, or next to nothing (security case
 // H2-34).
 type patience struct {
@@ -148,7 +153,8 @@ func (p *patience) begin(s *Stream, n int) bool {
 	if p.expired == nil || n > 0 {
 		p.expired = s.writing.start(s.writeIdle)
 	}
-	return n == 0 || !netio.TooSlow(p.sent, int64(p.shut))
+	over := p.shut - paceGrace
+	return n == 0 || over <= 0 || p.sent >= int(over/time.Second)*leastPace
 }
 
 func (p *patience) end(s *Stream) {
