@@ -49,8 +49,9 @@ func TestManage_issues_over_each_challenge(t *testing.T) {
 				s.NextTry.After(s.RenewUntil) {
 				t.Errorf("status %+v", s)
 			}
-			if c.challenge == acme.TLSALPN01 && !slices.Contains(e.protocols, "acme-tls/1") {
-				t.Errorf("protocols of handshakes %q", e.protocols)
+			if got := e.spoken(); c.challenge == acme.TLSALPN01 &&
+				!slices.Contains(got, doortls.ChallengeProtocol) {
+				t.Errorf("protocols of handshakes %q", got)
 			}
 			if texts := p.DNS.TXT(t, "_acme-challenge.wild.test"); len(texts) != 0 {
 				t.Errorf("records left behind: %q", texts)

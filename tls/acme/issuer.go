@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/caddyserver/certmagic"
@@ -32,7 +33,14 @@ type issuer struct {
 	limit     *limiter
 	solvers   map[string]acmez.Solver
 	log       *zap.Logger
+
+	mu    sync.Mutex
+	ready *acmez.Client // knows the directory; nil: not reached yet
+	since time.Time
 }
+
+// directoryLife is how long an authority is taken to be as it said.
+const directoryLife = 12 * time.Hour
 
 var _ certmagic.Issuer = (*issuer)(nil)
 
@@ -86,7 +94,10 @@ func (i *issuer) Issue(
 func (i *issuer) order(
 	ctx context.Context, t *try, csr *x509.CertificateRequest,
 ) (acme.Certificate, error) {
-	client := i.client()
+	client, err := i.client(ctx)
+	if err != nil {
+		return acme.Certificate{}, err
+	}
 	directory, err := client.GetDirectory(ctx)
 	if err != nil {
 		return acme.Certificate{}, err
@@ -130,18 +141,52 @@ func (i *issuer) order(
 func (i *issuer) renewalInfo(
 	ctx context.Context, leaf *x509.Certificate,
 ) (acme.RenewalInfo, error) {
-	return i.client().GetRenewalInfo(ctx, leaf)
+	client, err := i.client(ctx)
+	if err != nil {
+		return acme.RenewalInfo{}, err
+	}
+	return client.GetRenewalInfo(ctx, leaf)
 }
 
-// client is cheap: the connections belong to i.http. The library's own log stays
-// silent, as it repeats what goes over the wire.
-func (i *issuer) client() *acmez.Client {
-	return &acmez.Client{
+// client returns one that knows the directory. The library's own log stays silent,
+// as it repeats what goes over the wire.
+func (i *issuer) client(ctx context.Context) (*acmez.Client, error) {
+	i.mu.Lock()
+	client, since := i.ready, i.since
+	i.mu.Unlock()
+	if client != nil && time.Since(since) < directoryLife {
+		return client, nil
+	}
+	if err := i.reach(ctx); err != nil {
+		return nil, err
+	}
+	client = &acmez.Client{
 		Client: &acme.Client{
 			Directory: i.directory, HTTPClient: i.http, UserAgent: "doorward",
 		},
 		ChallengeSolvers: i.solvers,
 	}
+	if _, err := client.GetDirectory(ctx); err != nil {
+		return nil, err
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.ready, i.since = client, time.Now()
+	return client, nil
+}
+
+// reach returns why the authority cannot be asked. The library would try for long,
+// and all the while let nobody else ask any other authority.
+func (i *issuer) reach(ctx context.Context) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, i.directory, nil)
+	if err != nil {
+		return err
+	}
+	answer, err := i.http.Do(r)
+	if err != nil {
+		return err
+	}
+	return answer.Body.Close()
 }
 
 // checkChain sees that a chain is what was ordered, before it takes the place of

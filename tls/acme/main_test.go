@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -92,6 +93,13 @@ func (e *edge) meet(c net.Conn) {
 		defer e.mu.Unlock()
 		e.protocols = append(e.protocols, server.ConnectionState().NegotiatedProtocol)
 	}
+}
+
+// spoken are the protocols of the handshakes so far.
+func (e *edge) spoken() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.protocols)
 }
 
 // serve makes the edge answer for a Manager and its names.
@@ -199,6 +207,11 @@ func another(
 	t testing.TB, m *acme.Manager, name string, before *x509.Certificate,
 ) *x509.Certificate {
 	t.Helper()
+	defer func() {
+		if t.Failed() {
+			t.Logf("status: %+v", m.Status())
+		}
+	}()
 	wait(t, "another certificate for "+name, func() bool {
 		c := m.Certificate(name)
 		return c != nil && !c.Leaf.Equal(before)
