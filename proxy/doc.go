@@ -9,6 +9,8 @@
 //	decide      host, client, request id, route, access (decide.go)
 //	forward     claim a server, send, repeat where that is harmless (forward.go)
 //	answer      the server's head rewritten, its body streamed (answer.go, relay.go)
+//	roundtrip   both of these with a server that speaks HTTP/2, through net/http
+//	            (roundtrip.go, trip.go, feed.go, homeward.go); calls of gRPC (grpc.go)
 //	finish      counters and the access log (finish.go)
 //
 // A connection is a goroutine with plain blocking code. A second goroutine runs

@@ -50,6 +50,7 @@ func (t *trip) addBody(r *http.Request) {
 	}
 	f := x.feed
 	f.given = 0
+	t.whole.Store(f.over)
 	r.Body, r.ContentLength = t, x.req.Length
 	if x.req.Chunked {
 		r.ContentLength = -1
@@ -139,6 +140,7 @@ func (f *feed) read(t *trip, p []byte) (int, error) {
 		return 0, err
 	}
 	f.keep(t, p[:n])
+	t.whole.Store(f.over)
 	return n, f.end(true)
 }
 

@@ -64,7 +64,7 @@ func (t *trip) appendAnswerFraming(b []byte, answer *http.Response) []byte {
 func (t *trip) relay() failure {
 	x := t.x
 	t.answered.Store(true)
-	if x.feed != nil && !t.bodySent() {
+	if t.unread() {
 		x.keep, x.linger = false, true
 	}
 	body := x.resp.BodyOf(x.isHead())
@@ -82,7 +82,7 @@ func (t *trip) relay() failure {
 		return failure{junk, err}
 	}
 	x.release()
-	if x.feed != nil && !x.feed.over {
+	if t.unread() {
 		x.abortUpload()
 		x.keep = false
 	}
@@ -92,15 +92,8 @@ func (t *trip) relay() failure {
 	return failure{}
 }
 
-// bodySent tells whether the client's body has been read to its end.
-func (t *trip) bodySent() bool {
-	if t.reading.Load() {
-		return false
-	}
-	t.body.Lock()
-	defer t.body.Unlock()
-	return t.x.feed.over
-}
+// unread tells whether the client has more to say than was read from it.
+func (t *trip) unread() bool { return t.x.feed != nil && t.x.up.waiting && !t.whole.Load() }
 
 // relayBody sends the head in out and the body after it. A part goes out when it is
 // here, so that messages arrive when they are sent. Only where the length is known the

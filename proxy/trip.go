@@ -35,10 +35,10 @@ type trip struct {
 	answer *http.Response
 
 	// moved is when bytes moved last in any direction. Reading says that the client is
-	// waited for, asking that the server is, answered that the head of the answer is
-	// here.
-	moved                     atomic.Int64
-	reading, asking, answered atomic.Bool
+	// waited for, whole that its body was read to the end, asking that the server is
+	// waited for, answered that the head of the answer is here.
+	moved                            atomic.Int64
+	reading, whole, asking, answered atomic.Bool
 
 	// body is held while net/http reads the body of the request; shut ends that, and
 	// closing is held while it is.
