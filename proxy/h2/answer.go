@@ -8,7 +8,7 @@ import "doorward/proxy/h1"
 func (s *Stream) Answer(head, data []byte, end bool) error {
 	c := s.c
 	c.mu.Lock()
-	if err := s.writeError(); err != nil {
+	if err := s.awaitRoom(); err != nil {
 		c.mu.Unlock()
 		return err
 	}
@@ -40,7 +40,7 @@ func (s *Stream) Write(data []byte, end bool) error {
 func (s *Stream) End(trailers []h1.Field) error {
 	c := s.c
 	c.mu.Lock()
-	if err := s.writeError(); err != nil {
+	if err := s.awaitRoom(); err != nil {
 		c.mu.Unlock()
 		return err
 	}
@@ -53,6 +53,16 @@ func (s *Stream) End(trailers []h1.Field) error {
 	s.finish()
 	c.flush()
 	return nil
+}
+
+// awaitRoom waits while too much is to be written already. Heads need no window, so those
+// for a client that reads nothing would pile up (security case H2-34). How long it may
+// take is up to who writes. It wants the lock, and returns with it.
+func (s *Stream) awaitRoom() error {
+	for s.c.out.full() && s.writeError() == nil {
+		s.c.room.Wait()
+	}
+	return s.writeError()
 }
 
 // writeError is why nothing may be sent any more.

@@ -63,8 +63,9 @@ type Conn struct {
 	draining       drainState
 	patient        *time.Timer // for the client's word that it knows of the drain
 	done           bool        // the connection has ended
-	// quiet tells that no handler is at work any more, or nobody writes.
-	quiet sync.Cond
+	// quiet tells that no handler is at work any more, or nobody writes; room that there
+	// is less to write, or a stream has ended.
+	quiet, room sync.Cond
 }
 
 // drainState is how far the end of a connection in good order has come.
@@ -90,7 +91,7 @@ func New(t Transport, o Options, h Handler) *Conn {
 	c.window = c.o.ConnWindow
 	c.send, c.initial, c.frameSize = defaultWindow, defaultWindow, smallestFrame
 	c.idleSince = time.Now()
-	c.quiet.L = &c.mu
+	c.quiet.L, c.room.L = &c.mu, &c.mu
 	c.resets = make([]uint32, resetsPerStream*c.o.Streams)
 	return c
 }

@@ -113,6 +113,7 @@ func (c *Conn) write() {
 	}
 	for len(o.buf) > 0 && o.err == nil {
 		b, pooled := o.detach()
+		c.room.Broadcast()
 		c.turns()
 		c.mu.Unlock()
 		_, err := c.t.Write(b)

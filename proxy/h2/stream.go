@@ -237,6 +237,7 @@ func (s *Stream) fail(why error) {
 	s.close()
 	signal(s.ready)
 	signal(s.room)
+	s.c.room.Broadcast()
 }
 
 // close takes the stream out of those that are open.
