@@ -20,7 +20,7 @@ COPY --from=build --chown=65532:65532 /empty/var/lib/doorward /var/lib/doorward
 COPY --from=build /doorward /usr/bin/doorward
 USER 65532:65532
 VOLUME /var/lib/doorward
-EXPOSE 80 443
+EXPOSE 80 443 443/udp
 # SIGTERM drains: give the container longer than timeouts.drain (30s) before it
 # is killed, `docker stop -t 40`.
 STOPSIGNAL SIGTERM

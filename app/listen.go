@@ -76,8 +76,12 @@ func (a *App) assign(cfg *config.Config) {
 		if face.RedirectPort == "0" {
 			face.RedirectPort = a.realPort(cfg.Listen.HTTPS[0])
 		}
+		if face.TLS && cfg.Listen.HTTP3 {
+			face.AltSvc = fmt.Sprintf(`h3=":%s"; ma=86400`, a.realPort(address))
+		}
 		old := l.face.Load()
-		if old != nil && old.TLS == face.TLS && old.RedirectPort == face.RedirectPort {
+		if old != nil && old.TLS == face.TLS && old.RedirectPort == face.RedirectPort &&
+			old.AltSvc == face.AltSvc {
 			continue
 		}
 		face.Counts = l.counts

@@ -40,7 +40,7 @@ func (x *exchange) appendAnswerHead(b []byte, f framing) []byte {
 			h.Kind == h1.Forbidden) {
 			continue
 		}
-		if ch.drops(h.Name, &present) || x.isRequestIDName(h.Name) ||
+		if ch.drops(h.Name, &present) || x.isRequestIDName(h.Name) || x.isAltSvc(h) ||
 			cookie != nil && setsCookie(h, cookie.Name) {
 			continue
 		}
@@ -75,6 +75,23 @@ func appendDate(b []byte, ch *Changes) []byte {
 	return append(b, "\r\n"...)
 }
 
+// isAltSvc tells whether the field would say something else than we do about ways to
+// this place.
+func (x *exchange) isAltSvc(h *h1.Field) bool {
+	return x.c.l.AltSvc != "" && h1.EqualFold(h.Name, "alt-svc")
+}
+
+// appendAltSvc says what other ways lead here, unless the configuration does.
+func (x *exchange) appendAltSvc(b []byte, ch *Changes) []byte {
+	var present uint64
+	if x.c.l.AltSvc == "" || ch.drops([]byte("Alt-Svc"), &present) {
+		return b
+	}
+	b = append(b, "Alt-Svc: "...)
+	b = append(b, x.c.l.AltSvc...)
+	return append(b, "\r\n"...)
+}
+
 // appendOurs writes what every answer gets from us, and ends the head.
 func (x *exchange) appendOurs(b []byte, ch *Changes, present uint64) []byte {
 	if x.stream != nil {
@@ -103,6 +120,7 @@ func (x *exchange) appendChanges(b []byte, ch *Changes, present uint64) []byte {
 		b = append(b, x.requestID()...)
 		b = append(b, "\r\n"...)
 	}
+	b = x.appendAltSvc(b, ch)
 	b = ch.append(b, x, present)
 	return append(b, "\r\n"...)
 }

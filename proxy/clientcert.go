@@ -213,8 +213,6 @@ func (x *exchange) leaveConnection() {
 	x.keep = false
 	if many := x.c.many.Load(); many != nil {
 		many.Drain()
-	} else if q, ok := x.c.io.Socket().(*quicSocket); ok {
-		q.drain()
 	}
 }
 

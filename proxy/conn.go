@@ -14,7 +14,6 @@ import (
 	"doorward/internal/safe"
 	"doorward/proxy/backend"
 	"doorward/proxy/h1"
-	"doorward/proxy/h2"
 	"doorward/proxy/netio"
 )
 
@@ -40,8 +39,8 @@ type conn struct {
 	state atomic.Int32
 	// route is that of the request at work, or of the last one.
 	route atomic.Pointer[Route]
-	// many serves the connection once its handshake chose HTTP/2.
-	many atomic.Pointer[h2.Conn]
+	// many serves the connection once it is known to carry many requests at a time.
+	many atomic.Pointer[multiplexed]
 	// tunnels are what upgraded requests go through.
 	tunnels tunnelSet
 	// to is the server connection at work, for cut.
@@ -163,6 +162,11 @@ func (c *conn) speaksHTTP2() bool {
 
 // tlsState is what the handshake agreed on, nil without one.
 func (c *conn) tlsState() *tls.ConnectionState {
+	if c.io != nil {
+		if q, ok := c.io.Socket().(quicSocket); ok {
+			return q.tlsState()
+		}
+	}
 	if c.io == nil || c.io.TLS() == nil {
 		return nil
 	}

@@ -143,6 +143,9 @@ type Listener struct {
 	// RedirectPort makes the listener answer every known host with a redirect to
 	// HTTPS on that port; "" serves the routes.
 	RedirectPort string
+	// AltSvc is what the answers say about other ways to the same place (RFC 7838); "" is
+	// nothing.
+	AltSvc string
 	// Counts takes what happens at the address; it may belong to several listeners
 	// that follow each other there. Nil is nobody.
 	Counts *ListenerCounts

@@ -16,6 +16,18 @@ type HTTP2 struct {
 	Streams int
 }
 
+// multiplexed is the engine of a connection that carries many requests at a time.
+type multiplexed struct{ multiplexer }
+
+// multiplexer is what HTTP/2 and HTTP/3 have in common for whoever ends connections.
+type multiplexer interface {
+	// Drain ends the connection in good order, Abort at once.
+	Drain()
+	Abort()
+	// Streams is how many requests are at work.
+	Streams() int
+}
+
 // serveHTTP2 serves a connection whose handshake chose HTTP/2.
 func (c *conn) serveHTTP2(s *Snapshot) {
 	engine := h2.New(c.io, h2.Options{
@@ -31,7 +43,7 @@ func (c *conn) serveHTTP2(s *Snapshot) {
 		Dictionary:      c.e.dictionary,
 		Report:          c.reportAbuse,
 	}, c.serveHTTP2Stream)
-	c.many.Store(engine)
+	c.many.Store(&multiplexed{engine})
 	if c.leaving() { // looked at behind the line above, as by those who end it
 		engine.Drain()
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net"
 	"net/netip"
-	"sync/atomic"
 	"time"
 
 	"github.com/quic-go/quic-go"
@@ -22,9 +21,9 @@ func QUIC(c *quic.Config) *quic.Config { return h3.Config(c) }
 // must come from a listener with a configuration of QUIC. A panic in it ends this
 // connection and nothing else.
 func (e *Engine) ServeQUIC(q *quic.Conn, l *Listener) {
-	sock := &quicSocket{q: q}
+	sock := quicSocket{q}
 	c := &conn{e: e, l: l, io: netio.New(sock), peer: quicPeer(q), opened: time.Now()}
-	state := sock.ConnectionState()
+	state := sock.tlsState()
 	c.tlsVersion, c.tlsCipher = state.Version, state.CipherSuite
 	e.counters.Connections.Add(1)
 	e.conns.add(c)
@@ -49,7 +48,7 @@ func quicPeer(q *quic.Conn) netip.AddrPort {
 }
 
 // serveHTTP3 serves the requests of the connection.
-func (c *conn) serveHTTP3(sock *quicSocket) {
+func (c *conn) serveHTTP3(sock quicSocket) {
 	s := c.e.snapshot.Load()
 	if s == nil {
 		return
@@ -65,9 +64,8 @@ func (c *conn) serveHTTP3(sock *quicSocket) {
 		Idle:      s.Timeouts.Client,
 		Report:    c.reportAbuse3,
 	}, c.serveHTTP3Stream)
-	sock.engine.Store(engine)
-	c.state.Store(idle)
-	if c.leaving() { // looked at behind the lines above, as by those who end it
+	c.many.Store(&multiplexed{engine})
+	if c.leaving() { // looked at behind the line above, as by those who end it
 		engine.Drain()
 	}
 	if err := engine.Serve(); err != nil {
@@ -76,22 +74,10 @@ func (c *conn) serveHTTP3(sock *quicSocket) {
 }
 
 func (c *conn) serveHTTP3Stream(s *h3.Stream) {
-	sock := c.io.Socket().(*quicSocket)
-	if sock.active.Add(1) == 1 {
-		c.state.Store(busy)
-	}
-	defer func() {
-		if sock.active.Add(-1) == 0 {
-			c.state.Store(idle)
-		}
-		if c.leaving() {
-			sock.drain()
-		}
-	}()
-	if c.leaving() {
-		sock.drain()
-	}
 	c.serveStream(s, s.Request(), s.Refusal(), "HTTP/3.0")
+	if c.leaving() {
+		c.many.Load().Drain()
+	}
 }
 
 // reportAbuse3 is reportAbuse for HTTP/3.
@@ -102,55 +88,38 @@ func (c *conn) reportAbuse3(e h3.Event) {
 		zap.Int("streams", e.Streams), zap.Duration("age", time.Since(c.opened)))
 }
 
-// quicSocket is a connection of QUIC where the engine has a socket: something that is
-// ended in good order, or at once. Nobody reads or writes it.
-type quicSocket struct {
-	q      *quic.Conn
-	engine atomic.Pointer[h3.Conn]
-	active atomic.Int64
-}
+// quicSocket is a connection of QUIC where the engine has a socket. Nobody reads or
+// writes it.
+type quicSocket struct{ q *quic.Conn }
 
 var errNoBytes = errors.New("a connection of QUIC is no stream of bytes")
 
 // Read implements net.Conn.
-func (*quicSocket) Read([]byte) (int, error) { return 0, errNoBytes }
+func (quicSocket) Read([]byte) (int, error) { return 0, errNoBytes }
 
 // Write implements net.Conn.
-func (*quicSocket) Write([]byte) (int, error) { return 0, errNoBytes }
+func (quicSocket) Write([]byte) (int, error) { return 0, errNoBytes }
 
-// Close implements net.Conn: everything ends now.
-func (s *quicSocket) Close() error {
-	if engine := s.engine.Load(); engine != nil {
-		engine.Abort()
-		return nil
-	}
-	return s.q.CloseWithError(0, "")
-}
+// Close implements net.Conn. What ended in good order has been closed before.
+func (s quicSocket) Close() error { return s.q.CloseWithError(0x102, "") }
 
 // LocalAddr implements net.Conn.
-func (s *quicSocket) LocalAddr() net.Addr { return s.q.LocalAddr() }
+func (s quicSocket) LocalAddr() net.Addr { return s.q.LocalAddr() }
 
 // RemoteAddr implements net.Conn.
-func (s *quicSocket) RemoteAddr() net.Addr { return s.q.RemoteAddr() }
+func (s quicSocket) RemoteAddr() net.Addr { return s.q.RemoteAddr() }
 
 // SetDeadline implements net.Conn.
-func (*quicSocket) SetDeadline(time.Time) error { return nil }
+func (quicSocket) SetDeadline(time.Time) error { return nil }
 
-// SetReadDeadline implements net.Conn. It is how the wait for a next request is ended:
-// the client is told that there should be none.
-func (s *quicSocket) SetReadDeadline(time.Time) error {
-	s.drain()
-	return nil
-}
+// SetReadDeadline implements net.Conn.
+func (quicSocket) SetReadDeadline(time.Time) error { return nil }
 
 // SetWriteDeadline implements net.Conn.
-func (*quicSocket) SetWriteDeadline(time.Time) error { return nil }
+func (quicSocket) SetWriteDeadline(time.Time) error { return nil }
 
-func (s *quicSocket) drain() {
-	if engine := s.engine.Load(); engine != nil {
-		engine.Drain()
-	}
+// tlsState is what the handshake agreed on.
+func (s quicSocket) tlsState() *tls.ConnectionState {
+	state := s.q.ConnectionState().TLS
+	return &state
 }
-
-// ConnectionState is what the handshake agreed on.
-func (s *quicSocket) ConnectionState() tls.ConnectionState { return s.q.ConnectionState().TLS }

@@ -26,7 +26,7 @@ type ban struct {
 func bans() []ban {
 	return append(layers(), []ban{
 		{
-			from: "./proxy/h1/... ./proxy/h2/...", to: "net/http",
+			from: "./proxy/h1/... ./proxy/h2/... ./proxy/h3/...", to: "net/http",
 			why: "the data plane is our own: a net/http type on it brings its costs along",
 		},
 		{
@@ -85,8 +85,8 @@ func layers() []ban {
 			why: "they watch servers and tables, not requests",
 		},
 		{
-			from: "./proxy/h1/... ./proxy/h2/...", to: "./...", tests: true,
-			but: "./proxy/h1/... ./proxy/h2/... ./proxy/netio ./internal/...",
+			from: "./proxy/h1/... ./proxy/h2/... ./proxy/h3/...", to: "./...", tests: true,
+			but: "./proxy/h1/... ./proxy/h2/... ./proxy/h3/... ./proxy/netio ./internal/...",
 			why: "the wire packages know bytes and frames, not routes or sessions",
 		},
 	}

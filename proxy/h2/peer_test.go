@@ -19,7 +19,7 @@ import (
 	"doorward/internal/safe"
 	"doorward/proxy/h1"
 	"doorward/proxy/h2"
-	"doorward/proxy/netio" //house:allow imports what tests talk over is the real transport
+	"doorward/proxy/netio"
 )
 
 // long is a limit that no test reaches unless something is wrong.
