@@ -84,6 +84,16 @@ func floods() []flood {
 		{"H2-28_padding_alone", "empty frames", 1, repeat(300_000, func(p *peer, i uint32) error {
 			return p.WriteDataPadded(1, false, nil, make([]byte, 100))
 		})},
+		{"H2-28_ends_of_a_stream_that_was_reset", "empty frames", 0, func(p *peer) {
+			p.lie(1)
+			for p.WriteData(1, true, nil) == nil {
+			}
+		}},
+		{"H2-27_trailers_of_a_stream_that_was_reset", "frames without meaning", 0, func(p *peer) {
+			p.lie(1)
+			for p.head(1, true, "a", "b") == nil {
+			}
+		}},
 		{"CVE-2019-9511_window_updates", "window updates", 1, repeat(300_000,
 			func(p *peer, i uint32) error { return p.WriteWindowUpdate(1, 1) })},
 		{"H2-30_initial_window_flapping", "settings", 100, repeat(50_000, func(p *peer, i uint32) error {
@@ -98,6 +108,12 @@ func floods() []flood {
 // unended begins a head that has no end.
 func (p *peer) unended(id uint32) {
 	_ = p.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: p.encode(get("/")...)})
+}
+
+// lie has a stream reset for a length that is wrong.
+func (p *peer) lie(id uint32) {
+	_ = p.head(id, false, post("/", "content-length", "1")...)
+	_ = p.WriteData(id, false, []byte("xx"))
 }
 
 // TestSecurityFloods are attacks by frames that cost a client nothing and lead to
