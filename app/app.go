@@ -190,6 +190,7 @@ func (a *App) commit(g *generation, o openings) {
 		b.Start()
 	}
 	a.monitor.Set(g.watchList())
+	g.orderCertificates() // those that the store has are there at the first handshake
 	a.engine.Swap(g.snapshot)
 	a.places.setMost(connectionLimit(g.cfg))
 	for _, l := range o.listeners {
@@ -202,7 +203,6 @@ func (a *App) commit(g *generation, o openings) {
 		a.control.close()
 		a.control = o.control
 	}
-	g.orderCertificates()
 	a.outages.forget(g.backends)
 	a.reloads.At = time.Now()
 }

@@ -36,7 +36,7 @@ func (g *generation) buildACME(o Options, previous *generation) error {
 	}
 	options := acme.Options{
 		Store: g.store, Log: g.log.Named("acme"), Email: c.Email, CA: authority(c),
-		Challenges: c.Challenges, KeyType: c.KeyType,
+		Challenges: c.Challenges, KeyType: c.KeyType, Orders: int(c.Orders),
 	}
 	if f := c.Fallback; f != nil {
 		options.Fallback = &acme.CA{

@@ -14,6 +14,9 @@ type ACME struct {
 	Challenges []string `toml:"challenges" shows:"tls-alpn-01 and http-01; with dns, dns-01"`
 	// The kind of key that certificates get.
 	KeyType string `toml:"key_type" default:"p256" enum:"p256,p384,rsa2048,rsa4096"`
+	// Orders that may begin in ten minutes. A loop of restarts stops here, before the CA
+	// says no for a week.
+	Orders Count `toml:"orders" default:"10" min:"1" max:"1000"`
 	// The account at the CA that ours belongs to, if it wants one.
 	ExternalAccount *ExternalAccount `toml:"external_account"`
 	// Another CA, for when the first one does not issue.
@@ -73,10 +76,13 @@ type AzureDNS struct {
 	ResourceGroup string `toml:"resource_group"`
 	// The tenant of the application.
 	TenantID string `toml:"tenant_id"`
-	// The application; without client_secret, which identity of this machine.
+	// The application; for the identity of this machine, which one if there are several.
 	ClientID string `toml:"client_id"`
-	// The application's secret. Empty: the identity of this machine.
+	// The application's secret. Without it and token_file: the identity of this machine.
 	ClientSecret Secret `toml:"client_secret"`
+	// A file with a token that stands for the secret, read at each use: workload
+	// identity, as in Kubernetes.
+	TokenFile string `toml:"token_file" is:"path"`
 }
 
 // CloudflareDNS is access to zones at Cloudflare.

@@ -35,6 +35,9 @@ func (v *validator) acme() {
 		} else {
 			v.directory(f.Directory, at.key("directory"))
 		}
+		if f.Directory == a.Directory {
+			v.warnf(at.key("directory"), "is the CA that did not issue")
+		}
 		v.externalAccount(f.ExternalAccount, at.key("external_account"))
 	}
 	v.acmeDNS(a, p)
@@ -148,6 +151,9 @@ func (v *validator) acmeDNS(a *ACME, p place) {
 	}
 	p = p.key("dns")
 	v.resolvers(d.Resolvers, p.key("resolvers"))
+	if v.failed[p.key("provider").path] {
+		return
+	}
 	if d.Provider == "" {
 		v.missingf(p, `provider = "cloudflare"`, "needs a provider")
 		return
@@ -155,26 +161,66 @@ func (v *validator) acmeDNS(a *ACME, p place) {
 	at := p.key(d.Provider)
 	if !at.given {
 		v.missingf(p, "[tls.acme.dns."+d.Provider+"]", "needs the table of its provider")
-		return
-	}
-	for _, key := range map[string][]string{
-		"cloudflare": {"token"},
-		"azure":      {"subscription_id", "resource_group"},
-		"route53":    {"access_key_id", "secret_access_key"},
-		"rfc2136":    {"server", "key_name", "key"},
-	}[d.Provider] {
-		if !at.key(key).given {
-			v.missingf(at, "", "needs %s", key)
-		}
 	}
 	switch {
-	case d.Azure != nil && d.Azure.ClientSecret.Reveal() != "" &&
-		(d.Azure.TenantID == "" || d.Azure.ClientID == ""):
-		v.errorf(p.key("azure").key("client_secret"), "", "needs tenant_id and client_id")
-	case d.RFC2136 != nil && d.RFC2136.Key.Reveal() != "":
-		if _, err := base64.StdEncoding.DecodeString(d.RFC2136.Key.Reveal()); err != nil {
-			v.errorf(p.key("rfc2136").key("key"), "write it as tsig-keygen does", "is not base64")
+	case d.Azure != nil && d.Provider == "azure":
+		v.azure(d.Azure, at)
+	case d.Cloudflare != nil && d.Provider == "cloudflare":
+		v.needed(at, need{"token", d.Cloudflare.Token.Reveal()})
+	case d.Route53 != nil && d.Provider == "route53":
+		v.needed(at, need{"access_key_id", d.Route53.AccessKeyID},
+			need{"secret_access_key", d.Route53.SecretAccessKey.Reveal()})
+	case d.RFC2136 != nil && d.Provider == "rfc2136":
+		v.rfc2136(d.RFC2136, at)
+	}
+}
+
+// need is a key that a table must have, with what it has.
+type need struct{ key, value string }
+
+// needed wants keys that are not empty.
+func (v *validator) needed(p place, all ...need) {
+	var missing []string
+	for _, n := range all {
+		at := p.key(n.key)
+		switch {
+		case n.value != "" || v.failed[at.path]:
+		case at.given:
+			v.errorf(at, "", "is empty")
+		default:
+			missing = append(missing, n.key)
 		}
+	}
+	if len(missing) > 0 {
+		v.missingf(p, "", "needs %s", strings.Join(missing, " and "))
+	}
+}
+
+// azure checks that it is clear who signs in: an application with a secret or a token
+// of its platform, or the machine.
+func (v *validator) azure(a *AzureDNS, p place) {
+	all := []need{{"subscription_id", a.SubscriptionID}, {"resource_group", a.ResourceGroup}}
+	secret := a.ClientSecret.Reveal() != ""
+	if secret || a.TokenFile != "" {
+		all = append(all, need{"tenant_id", a.TenantID}, need{"client_id", a.ClientID})
+	}
+	v.needed(p, all...)
+	if secret && a.TokenFile != "" {
+		v.errorf(p.key("token_file"), "", "client_secret is there as well: one of them signs in")
+	}
+}
+
+func (v *validator) rfc2136(u *RFC2136DNS, p place) {
+	v.needed(p, need{"server", u.Server}, need{"key_name", u.KeyName}, need{"key", u.Key.Reveal()})
+	at := p.key("server")
+	if u.Server != "" && checkHost(u.Server) != nil && hostPort(u.Server) != nil {
+		v.errorf(at, `write "ns1.example.com" or "192.0.2.1:53"`, "%s is not a server", at.shown())
+	}
+	if at := p.key("key_name"); u.KeyName != "" && !isHostname(strings.TrimSuffix(u.KeyName, ".")) {
+		v.errorf(at, "", "%s is not the name of a key", at.shown())
+	}
+	if _, err := base64.StdEncoding.DecodeString(u.Key.Reveal()); err != nil {
+		v.errorf(p.key("key"), "write it as tsig-keygen does", "is not base64")
 	}
 }
 

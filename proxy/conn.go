@@ -85,8 +85,11 @@ func (c *conn) serve() {
 	if s == nil || !c.begin(s) {
 		return
 	}
-	if c.speaksHTTP2() {
+	switch c.protocol() {
+	case "h2":
 		c.serveHTTP2(c.e.snapshot.Load())
+		return
+	case "acme-tls/1": // the handshake was the answer (RFC 8737, section 3)
 		return
 	}
 	c.take, c.give = c.takeBuffer, c.giveBuffer
@@ -155,9 +158,12 @@ func (c *conn) handshake(s *Snapshot) error {
 	return nil
 }
 
-func (c *conn) speaksHTTP2() bool {
-	t := c.io.TLS()
-	return t != nil && t.ConnectionState().NegotiatedProtocol == "h2"
+// protocol is the one that the handshake chose, "" for none.
+func (c *conn) protocol() string {
+	if t := c.io.TLS(); t != nil {
+		return t.ConnectionState().NegotiatedProtocol
+	}
+	return ""
 }
 
 // tlsState is what the handshake agreed on, nil without one.
