@@ -38,6 +38,11 @@ func aliases(name string) (names []string) {
 // that nobody trusts.
 func TestSecurityID(t *testing.T) {
 	edge, rec := startSite(t, edgetest.Echo, "")
+	edgetest.Run(t, edge, rec, identityCases())
+}
+
+// identityCases say who the client is, or what it really asks for.
+func identityCases() []edgetest.Case {
 	spoof := func(name string) string { return withLine(name + ": spoofed") }
 	var spellings []string
 	for _, name := range guardedNames {
@@ -52,7 +57,7 @@ func TestSecurityID(t *testing.T) {
 		wantField("X-Forwarded-Proto", proto)(t, o)
 		wantField("Forwarded", "for=127.0.0.1;host=app.example;proto="+proto)(t, o)
 	}
-	edgetest.Run(t, edge, rec, []edgetest.Case{
+	return []edgetest.Case{
 		{
 			Name: "ID-02_ID-15_ID-20_spoofed_on_a_public_route", Status: 200, Reach: 1,
 			Never: []string{"spoofed"}, Send: each(spoof, guardedNames...),
@@ -121,7 +126,7 @@ func TestSecurityID(t *testing.T) {
 			"X-Request-ID: "+strings.Repeat("spoofed", 1000), "X-Request-Id:",
 			"X_Request_ID: spoofed",
 			"X.Request.ID: spoofed")...),
-	})
+	}
 }
 
 // wantRequestID wants one request id of the edge's own making.
@@ -142,7 +147,13 @@ func wantRequestID(t testing.TB, o *edgetest.Outcome) {
 // speaks.
 func TestSecurityIDTrusted(t *testing.T) {
 	rec := edgetest.Record(t, edgetest.Echo)
-	edge := edgetest.Start(t, edgetest.Config{
+	edge := edgetest.Start(t, trustingSite(rec))
+	edgetest.Run(t, edge, rec, trustedCases())
+}
+
+// trustingSite trusts the clients of tests, as if they were proxies.
+func trustingSite(rec *edgetest.Recorder) edgetest.Config {
+	return edgetest.Config{
 		Listen: `trusted_proxies = ["127.0.0.1", "10.0.0.0/8", "2001:db8::/32"]`,
 		Text: rec.Backend("app") + `
 			[[route]]
@@ -156,9 +167,12 @@ func TestSecurityIDTrusted(t *testing.T) {
 			backend = "app"
 			headers.request.set = { Client = "other {client_ip}", Scheme = "{scheme}" }
 		`,
-	})
-	cases := chainCases()
-	cases = append(cases,
+	}
+}
+
+// trustedCases are what a trusted proxy may say, and what not.
+func trustedCases() []edgetest.Case {
+	return numbered(append(chainCases(),
 		served("ID-11_the_chain_goes_on", wantField("X-Forwarded-For",
 			"1.2.3.4, 192.0.2.7, 127.0.0.1"),
 			withLine("X-Forwarded-For: 1.2.3.4, 192.0.2.7"),
@@ -191,8 +205,7 @@ func TestSecurityIDTrusted(t *testing.T) {
 				"X-Forwarded-Client-Cert", "X-SSL-Client-Verify", "X-Client-Cert", "Proxy",
 				"X_Forwarded_User", "X.Forwarded.For", "X-Forwarded_For"),
 		},
-	)
-	edgetest.Run(t, edge, rec, numbered(cases))
+	))
 }
 
 // chainCases have chains of addresses, by the client that they lead to; "other"

@@ -186,6 +186,8 @@ func (w *wire) body(m *Message, open bool) (err error) {
 }
 
 func (w *wire) chunks(m *Message) error {
+	var body strings.Builder
+	defer func() { m.Body += body.String() }()
 	for {
 		text, err := w.line()
 		if err != nil {
@@ -200,7 +202,7 @@ func (w *wire) chunks(m *Message) error {
 			return err
 		}
 		data, err := w.take(n)
-		m.Body += data
+		body.WriteString(data)
 		if err != nil {
 			return err
 		}

@@ -6,7 +6,8 @@ import "bytes"
 // names and values of Fields are given, in slices that live as long as the request.
 // It judges them as Parse does its text, and by what frames forbid beside (RFC 9113,
 // sections 8.2 and 8.3): so what is forwarded as text cannot become anything else.
-// Host nil is taken from the Host field. The error is a *SyntaxError.
+// Host nil is taken from the Host field; there must be one of the two. The error is a
+// *SyntaxError.
 func (p *Parser) Assemble(r *Request) error {
 	if len(r.Method) > maxMethod || !IsToken(r.Method) {
 		return errMethod
@@ -22,19 +23,22 @@ func (p *Parser) Assemble(r *Request) error {
 			return err
 		}
 		if f.Kind == ContentLength {
-			if err := r.length(f.Value); err != nil {
+			if err := r.framedLength(f.Value); err != nil {
 				return err
 			}
 		}
 	}
-	if host == nil {
-		return r.framedSingle()
-	}
 	err := r.framedSingle()
-	if err == nil && r.Host != nil && !bytes.EqualFold(host, r.Host) {
+	switch {
+	case err != nil:
+	case host == nil && len(r.Host) == 0:
+		err = errNoHost
+	case host != nil && r.Host != nil && !bytes.EqualFold(host, r.Host):
 		err = errTwoHosts
 	}
-	r.Host = host
+	if host != nil {
+		r.Host = host
+	}
 	return err
 }
 
@@ -83,6 +87,15 @@ func framedField(f *Field) error {
 	return nil
 }
 
+// framedLength takes the one spelling of a length that nobody reads otherwise (security
+// case H2-04). Text may have zeros in front: there the length that goes on is ours.
+func (r *Request) framedLength(v []byte) error {
+	if len(v) > 1 && v[0] == '0' {
+		return errLength
+	}
+	return r.length(v)
+}
+
 // framedSingle is single without what belongs to text.
 func (r *Request) framedSingle() error {
 	hosts, expects := 0, 0
@@ -107,13 +120,12 @@ func (r *Request) framedSingle() error {
 }
 
 // CheckTrailer judges a field behind the body that came in frames (RFC 9113, section
-// 8.1): neither framing nor routing may be decided so late. The error is a
-// *SyntaxError.
+// 8.1), as is done behind the last chunk of a text. The error is a *SyntaxError.
 func CheckTrailer(f *Field) error {
 	if err := framedField(f); err != nil {
 		return err
 	}
-	if f.Kind == ContentLength || f.Kind == Host || f.Kind == Forbidden {
+	if f.Kind.headOnly() {
 		return errTrailer
 	}
 	return nil

@@ -213,9 +213,7 @@ func (c *Chunks) parseTrailer() error {
 		return err
 	}
 	for i := range fields {
-		switch k := fields[i].Kind; {
-		case k == Host, k == ContentLength, k == Forbidden, k == Authorization,
-			k == Cookie, k.HopByHop(), k == Expect:
+		if fields[i].Kind.headOnly() {
 			return errTrailer
 		}
 	}

@@ -65,5 +65,8 @@ var (
 	errRefused      = &SyntaxError{405, "method not allowed"}
 )
 
+// ErrExpect is the error of a request that waits to be asked for a body that it has not.
+var ErrExpect error = errExpect
+
 // ErrLarge is the error of a head that is larger than the limits allow.
 var ErrLarge error = errHeadBytes

@@ -35,6 +35,16 @@ const (
 // 7.6.1): the framing and the connection of the other side are its own.
 func (k Kind) HopByHop() bool { return k >= Connection && k <= Nominated }
 
+// headOnly tells whether fields of this kind must not stand behind a body: framing,
+// routing and credentials are not decided so late (RFC 9110, section 6.5.1).
+func (k Kind) headOnly() bool {
+	switch k {
+	case ContentLength, Host, Expect, Cookie, Authorization, Forbidden:
+		return true
+	}
+	return k.HopByHop()
+}
+
 // nominable tells whether naming a field of this kind in Connection takes it out
 // of the message. The other kinds end here anyway, or are protected.
 func (k Kind) nominable() bool {

@@ -155,8 +155,8 @@ func (b *block) frameBody(r *h1.Request, upgrade []byte) error {
 	case !b.end && r.Length < 0:
 		r.Chunked = true
 	}
-	if b.end {
-		r.Continue = false
+	if r.Continue && !r.HasBody() {
+		return h1.ErrExpect
 	}
 	return nil
 }

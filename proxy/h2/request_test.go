@@ -108,6 +108,7 @@ func malformed() []bad {
 		{"H2-10_two_methods", append([]string{":method", "POST"}, get("/")...)},
 		{"H2-11_no_path", get("/")[:6]},
 		{"H2-12_no_scheme", slices.Delete(get("/"), 2, 4)},
+		{"H2-13_no_authority", slices.Delete(get("/"), 4, 6)},
 		{"H2-10_no_method", get("/")[2:]},
 		{"HOP-07_te", get("/", "te", "trailers, gzip")},
 		{"H1-45_connect", []string{":method", "CONNECT", ":authority", "internal:80"}},
@@ -117,7 +118,7 @@ func malformed() []bad {
 			":scheme", "http", ":authority", "app.example", ":path", "/"}},
 		{"WS_without_connect", get("/", ":protocol", "websocket")},
 	}
-	for _, v := range []string{"+3", "3,3", "-1", "", "0x2", "99999999999999999999"} {
+	for _, v := range []string{"+3", "3,3", "03", "-1", "", "0x2", "99999999999999999999"} {
 		all = append(all, bad{"H2-04_length_" + v, get("/", "content-length", v)})
 	}
 	for _, v := range []string{"foo: x\r\nhost", "foo:bar", "Foo", "", " foo", "foo\x7f", "f\x00",
@@ -177,6 +178,8 @@ func TestRequestsThatAreInOrderButNotServedHaveARefusal(t *testing.T) {
 		{"H1-59_large_field", "header section too large", get("/", "x", strings.Repeat("x", 16<<10))},
 		{"PATH_long_target", "request target too long", get("/" + strings.Repeat("x", 8<<10))},
 		{"H1-41_expectation", "expectation other than 100-continue", get("/", "expect", "y")},
+		{"H1-41_expectation_of_nothing", "expectation other than 100-continue",
+			get("/", "expect", "100-continue")},
 	} {
 		if a := p.ask(uint32(2*i+1), c.fields...); string(a.body) != c.want {
 			t.Errorf("%s: %+v %s", c.name, a, a.body)
