@@ -36,7 +36,7 @@ func (v *validator) acme() {
 			v.directory(f.Directory, at.key("directory"))
 		}
 		if f.Directory == a.Directory {
-			v.warnf(at.key("directory"), "is the CA that did not issue")
+			v.warnf(at.key("directory"), "is the CA that it stands in for")
 		}
 		v.externalAccount(f.ExternalAccount, at.key("external_account"))
 	}
@@ -99,26 +99,40 @@ func (v *validator) challenges(a *ACME, p place) {
 		}
 	}
 	if len(v.failed) == 0 {
-		v.challengePorts(a.Challenges, p)
+		v.challengePorts(a, p)
 	}
 }
 
-// challengePorts warns when nobody listens where the CA will ask.
-func (v *validator) challengePorts(challenges []string, p place) {
-	uses := func(challenge, port string, listeners []string) bool {
-		return slices.Contains(challenges, challenge) &&
-			slices.ContainsFunc(listeners, func(l string) bool {
-				_, its, _ := net.SplitHostPort(l)
-				return its == port
-			})
-	}
+// challengePorts warns when nobody listens where the CA will ask. Of challenges that
+// nobody chose one is enough.
+func (v *validator) challengePorts(a *ACME, p place) {
 	l := &v.cfg.Listen
-	if slices.Contains(challenges, dns01) || uses(tlsALPN01, "443", l.HTTPS) ||
-		uses(http01, "80", l.HTTP) {
-		return
+	asks := map[string]struct {
+		port      string
+		listeners []string
+	}{tlsALPN01: {"443", l.HTTPS}, http01: {"80", l.HTTP}}
+	answered := 0
+	for i, c := range a.Challenges {
+		ask, asked := asks[c]
+		switch {
+		case !asked || listensOn(ask.listeners, ask.port):
+			answered++
+		case p.given:
+			v.warnf(p.item(i), "the CA asks on port %s, where no listener is:"+
+				" something in front has to pass that on", ask.port)
+		}
 	}
-	v.warnf(p, "CAs ask on port 443 (tls-alpn-01) and port 80 (http-01): no listener is there;"+
-		" something in front has to pass them on")
+	if answered == 0 && !p.given {
+		v.warnf(p, "the CA asks on port 443 (tls-alpn-01) or 80 (http-01), where no listener is:"+
+			" something in front has to pass that on")
+	}
+}
+
+func listensOn(listeners []string, port string) bool {
+	return slices.ContainsFunc(listeners, func(l string) bool {
+		_, its, _ := net.SplitHostPort(l)
+		return its == port
+	})
 }
 
 // acmeHosts looks for hosts that no certificate can be ordered for. Whether a file
