@@ -169,14 +169,7 @@ func (c *clientCert) read() error {
 }
 
 // clientCert is what is known of the client of this exchange.
-func (x *exchange) clientCert() *clientCert {
-	state := x.c.tlsState()
-	if q, ok := x.c.io.Socket().(interface{ ConnectionState() tls.ConnectionState }); ok {
-		s := q.ConnectionState()
-		state = &s
-	}
-	return newClientCert(x.snap, state)
-}
+func (x *exchange) clientCert() *clientCert { return newClientCert(x.snap, x.c.tlsState()) }
 
 // checkClientCertificate returns the status of a refusal, or 0. A connection is good
 // for hosts that ask for what it was asked for; then the route decides whether the

@@ -79,6 +79,41 @@ func TestClientCertificates(t *testing.T) {
 	}
 }
 
+// TestWhoIsAskedForCertificates: a handshake asks when a request for its host can
+// come to a route that does.
+func TestWhoIsAskedForCertificates(t *testing.T) {
+	ours := newClientCA(t, "ours")
+	rec := edgetest.Record(t, edgetest.Echo)
+	text := rec.Backend("app") + "[stats]\nhost = \"stats.example\"\n"
+	open := map[string]string{
+		"whole": "", "path": `paths = ["/x"]`, "method": `methods = ["GET"]`,
+		"field": `headers = { X-A = "*" }`, "query": `query = { a = "b" }`,
+		"network":  `networks = ["10.0.0.0/8"]`,
+		"changing": "headers = { request = { remove = [\"X-A\"] } }\naccess = { networks = [] }",
+	}
+	for name, keys := range open {
+		text += fmt.Sprintf("[[route]]\nhosts = [\"%s.example\"]\nbackend = \"app\"\n%s\n", name, keys)
+	}
+	text += asks(t, "*.wild.example", "off", ours) +
+		"[[route]]\nbackend = \"app\"\n[route.client_certificate]\nca_file = \"" + ours.file(t) + "\"\n"
+	edge := edgetest.Start(t, edgetest.Config{Text: text})
+	for host, want := range map[string]bool{
+		"whole": false, "path": true, "method": true, "field": true, "query": true, "network": true,
+		"changing": false, "stats": false, "unknown": true,
+	} {
+		asked := false
+		cfg := guest{sni: host + ".example"}.config(edge)
+		cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			asked = true
+			return &tls.Certificate{}, nil
+		}
+		edge.DialWith(t, cfg).Close()
+		if asked != want {
+			t.Errorf("%s.example: asked %v, want %v", host, asked, want)
+		}
+	}
+}
+
 func TestClientCertificatesTellTheServer(t *testing.T) {
 	ours := newClientCA(t, "Ours")
 	edge := certificateEdge(t, ours, newClientCA(t, "other"))
