@@ -177,7 +177,7 @@ func TestLargeAnswersTakeTurns(t *testing.T) {
 			n := len(p.answer(id).body)
 			least, most = min(least, n), max(most, n)
 		}
-		if most-least > 128<<10 {
+		if most-least > 512<<10 { // of 1 MiB: a goroutine may have to wait for a processor
 			t.Fatalf("one stream has got %d bytes, another %d", most, least)
 		}
 	}

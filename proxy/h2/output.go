@@ -2,6 +2,7 @@ package h2
 
 import (
 	"encoding/binary"
+	"math"
 	"runtime"
 	"sync"
 
@@ -74,11 +75,15 @@ func (o *output) full() bool { return len(o.buf) >= pendingBytes }
 // already it writes all that there is, also what others append meanwhile.
 func (c *Conn) flush() {
 	if c.out.claim() {
-		c.write()
+		c.write(mostWrites)
 	} else {
 		c.mu.Unlock()
 	}
 }
+
+// mostWrites is how often the goroutine of a stream writes what others have: then its
+// own stream has waited long enough.
+const mostWrites = 4
 
 // flushAside is flush for those who must not wait for the client. Above all that is the
 // goroutine that reads: a client that waits for us to read may not read itself.
@@ -86,11 +91,16 @@ func (c *Conn) flushAside() {
 	claimed := c.out.claim()
 	c.mu.Unlock()
 	if claimed {
-		safe.Go(c.o.Crew.log, "writer", func() {
-			c.mu.Lock()
-			c.write()
-		})
+		c.writeAside()
 	}
+}
+
+// writeAside has a goroutine of its own be the writer.
+func (c *Conn) writeAside() {
+	safe.Go(c.o.Crew.log, "writer", func() {
+		c.mu.Lock()
+		c.write(math.MaxInt)
+	})
 }
 
 // claim makes the caller the writer, if there is something to write and nobody does.
@@ -102,16 +112,21 @@ func (o *output) claim() bool {
 	return true
 }
 
-// write writes until nothing is left. It is called with the lock held and returns
-// without it.
-func (c *Conn) write() {
+// write writes until nothing is left, or leaves the rest to another after that many
+// writes. It is called with the lock held and returns without it.
+func (c *Conn) write(most int) {
 	o := &c.out
 	if c.running > 1 { // others that are ready append what they have
 		c.mu.Unlock()
 		runtime.Gosched()
 		c.mu.Lock()
 	}
-	for len(o.buf) > 0 && o.err == nil {
+	for ; len(o.buf) > 0 && o.err == nil; most-- {
+		if most == 0 {
+			c.mu.Unlock()
+			c.writeAside()
+			return
+		}
 		b, pooled := o.detach()
 		c.room.Broadcast()
 		c.turns()
