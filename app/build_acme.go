@@ -72,7 +72,7 @@ func dnsOptions(c *config.ACMEDNS) (acme.DNS, error) {
 	o := dnsprovider.Options{Provider: c.Provider}
 	if a := c.Azure; a != nil {
 		o.SubscriptionID, o.ResourceGroup, o.TenantID = a.SubscriptionID, a.ResourceGroup, a.TenantID
-		o.ClientID, o.ClientSecret = a.ClientID, a.ClientSecret.Reveal()
+		o.ClientID, o.ClientSecret, o.TokenFile = a.ClientID, a.ClientSecret.Reveal(), a.TokenFile
 	}
 	if f := c.Cloudflare; f != nil {
 		o.Token, o.ZoneToken = f.Token.Reveal(), f.ZoneToken.Reveal()

@@ -1,6 +1,7 @@
 package dnsprovider
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -21,16 +23,19 @@ import (
 const audience = "https://management.azure.com"
 
 // tokens gets Azure's access tokens: for an application with its secret (RFC 6749,
-// section 4.4), or for the identity of this machine. Microsoft's own library does the
-// same and, among its other ways, starts programs; nothing here does.
+// section 4.4) or with a token of its platform in place of that (RFC 7523, section 2.2),
+// or for the identity of this machine. Microsoft's own library does the same and, among
+// its other ways, starts programs; nothing here does.
 type tokens struct {
-	o Options
+	o       Options
+	machine *http.Client
 
 	mu   sync.Mutex
 	last azcore.AccessToken
 }
 
-func newTokens(o Options) *tokens { return &tokens{o: o} }
+// newTokens makes them. A machine's own address is behind no proxy.
+func newTokens(o Options) *tokens { return &tokens{o: o, machine: newClient(nil)} }
 
 // spare is how long before its end a token is replaced.
 const spare = 5 * time.Minute
@@ -44,11 +49,7 @@ func (t *tokens) GetToken(
 	if time.Until(t.last.ExpiresOn) > spare {
 		return t.last, nil
 	}
-	request, err := t.request(ctx)
-	if err != nil {
-		return azcore.AccessToken{}, err
-	}
-	token, err := t.ask(request)
+	token, err := t.fresh(ctx)
 	if err != nil {
 		return azcore.AccessToken{}, fmt.Errorf("sign in to Azure: %w", err)
 	}
@@ -56,18 +57,34 @@ func (t *tokens) GetToken(
 	return token, nil
 }
 
-func (t *tokens) request(ctx context.Context) (*http.Request, error) {
-	if t.o.ClientSecret == "" {
-		return t.machineRequest(ctx)
+func (t *tokens) fresh(ctx context.Context) (azcore.AccessToken, error) {
+	client, request := t.o.Client, t.request
+	if t.o.ClientSecret == "" && t.o.TokenFile == "" {
+		client, request = t.machine, t.machineRequest
 	}
+	r, err := request(ctx)
+	if err != nil {
+		return azcore.AccessToken{}, err
+	}
+	return ask(client, r)
+}
+
+func (t *tokens) request(ctx context.Context) (*http.Request, error) {
 	form := url.Values{
 		"grant_type": {"client_credentials"}, "scope": {audience + "/.default"},
-		"client_id": {t.o.ClientID}, "client_secret": {t.o.ClientSecret},
+		"client_id": {t.o.ClientID},
 	}
-	base := t.o.Login
-	if base == "" {
-		base = "https://login.microsoftonline.com"
+	if t.o.TokenFile == "" {
+		form.Set("client_secret", t.o.ClientSecret)
+	} else {
+		token, err := os.ReadFile(t.o.TokenFile)
+		if err != nil {
+			return nil, err
+		}
+		form.Set("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
+		form.Set("client_assertion", strings.TrimSpace(string(token)))
 	}
+	base := cmp.Or(t.o.Login, "https://login.microsoftonline.com")
 	to := base + "/" + url.PathEscape(t.o.TenantID) + "/oauth2/v2.0/token"
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, to,
 		strings.NewReader(form.Encode()))
@@ -80,10 +97,7 @@ func (t *tokens) request(ctx context.Context) (*http.Request, error) {
 // machineRequest asks the service that each machine in Azure has at an address of its
 // own.
 func (t *tokens) machineRequest(ctx context.Context) (*http.Request, error) {
-	base := t.o.Login
-	if base == "" {
-		base = "http://169.254.169.254"
-	}
+	base := cmp.Or(t.o.Login, "http://169.254.169.254")
 	query := url.Values{"api-version": {"2018-02-01"}, "resource": {audience + "/"}}
 	if t.o.ClientID != "" {
 		query.Set("client_id", t.o.ClientID)
@@ -99,9 +113,9 @@ func (t *tokens) machineRequest(ctx context.Context) (*http.Request, error) {
 // longestToken bounds the answer to a request for a token.
 const longestToken = 64 << 10
 
-func (t *tokens) ask(r *http.Request) (azcore.AccessToken, error) {
+func ask(client *http.Client, r *http.Request) (azcore.AccessToken, error) {
 	var none azcore.AccessToken
-	answer, err := t.o.Client.Do(r)
+	answer, err := client.Do(r)
 	if err != nil {
 		return none, err
 	}

@@ -9,9 +9,11 @@ package dnsprovider
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/libdns/cloudflare"
@@ -39,9 +41,10 @@ type Options struct {
 
 	// SubscriptionID and ResourceGroup say where the zone lies in Azure.
 	SubscriptionID, ResourceGroup string
-	// TenantID, ClientID and ClientSecret are an application's. Without a secret the
-	// managed identity of this machine is used; then ClientID may choose one of several.
-	TenantID, ClientID, ClientSecret string
+	// TenantID, ClientID and ClientSecret are an application's. TokenFile is read in
+	// place of the secret at each use: the platform renews what is in it. Without both
+	// the managed identity of this machine is used; ClientID may choose one of several.
+	TenantID, ClientID, ClientSecret, TokenFile string
 
 	// AccessKeyID and SecretAccessKey are a user's of AWS. HostedZoneID names the zone;
 	// empty: it is looked up by its name.
@@ -70,7 +73,7 @@ const patience = 30 * time.Second
 // New makes the provider that o describes. It contacts nobody.
 func New(o Options) (Provider, error) {
 	if o.Client == nil {
-		o.Client = &http.Client{Timeout: patience}
+		o.Client = newClient(http.ProxyFromEnvironment)
 	}
 	switch o.Provider {
 	case Azure:
@@ -86,6 +89,18 @@ func New(o Options) (Provider, error) {
 	}
 	return nil, fmt.Errorf("DNS provider %q: there are %s, %s, %s and %s", o.Provider,
 		Azure, Cloudflare, Route53, RFC2136)
+}
+
+// newClient makes one that follows nobody elsewhere: requests hold credentials.
+func newClient(proxy func(*http.Request) (*url.URL, error)) *http.Client {
+	return &http.Client{
+		Timeout: patience,
+		Transport: &http.Transport{
+			Proxy: proxy, ForceAttemptHTTP2: true, IdleConnTimeout: patience,
+			TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12},
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 }
 
 func newUpdates(o Options) Provider {

@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -232,7 +234,15 @@ func TestAzure(t *testing.T) {
 	}
 	o.ClientSecret = ""
 	exercise(t, provider(t, o), z) // as the machine
-	o.ClientSecret = "wrong"
+	o.TokenFile = filepath.Join(t.TempDir(), "token")
+	if _, err := provider(t, o).AppendRecords(context.Background(), "example.com.", text("x")); err == nil {
+		t.Error("without the file of the token")
+	}
+	if err := os.WriteFile(o.TokenFile, []byte("t0ken\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	exercise(t, provider(t, o), z) // with a token of the platform
+	o.TokenFile, o.ClientSecret = "", "wrong"
 	_, err := provider(t, o).AppendRecords(context.Background(), "example.com.", text("x"))
 	if err == nil || !strings.Contains(err.Error(), "invalid_client") ||
 		strings.Contains(err.Error(), "wrong") {
@@ -263,7 +273,9 @@ func (z *zone) azure(w http.ResponseWriter, r *http.Request) {
 	}
 	const name = "_acme-challenge.example.com"
 	switch path := r.URL.Path; {
-	case path == "/tenant/oauth2/v2.0/token" && !strings.Contains(string(body), "client_secret=s3cr3t"):
+	case path == "/tenant/oauth2/v2.0/token" &&
+		!strings.Contains(string(body), "client_secret=s3cr3t") &&
+		!strings.Contains(string(body), "client_assertion=t0ken&"):
 		refuse(http.StatusUnauthorized, "invalid_client")
 	case strings.HasSuffix(path, "/token"):
 		fmt.Fprint(w, `{"access_token": "T", "expires_in": "3599"}`)
@@ -344,6 +356,26 @@ func (z *zone) cloudflare(w http.ResponseWriter, r *http.Request) {
 				`{"id": %q, "type": "TXT", "name": %q, "content": %q}`, text, name, `"`+text+`"`))
 		}
 		fmt.Fprintf(w, `{"success": true, "result": [%s]}`, strings.Join(records, ","))
+	}
+}
+
+// Requests hold credentials, so nobody may send them elsewhere.
+func TestNobodyIsFollowedElsewhere(t *testing.T) {
+	elsewhere := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("somebody came") })
+	base := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, elsewhere+r.URL.Path, http.StatusTemporaryRedirect)
+	})
+	for _, o := range []dnsprovider.Options{
+		{Provider: dnsprovider.Cloudflare, Token: "s3cr3t"},
+		{Provider: dnsprovider.Route53, AccessKeyID: "AKIDTEST", SecretAccessKey: "s3cr3t"},
+		{Provider: dnsprovider.Azure, ClientSecret: "s3cr3t", SubscriptionID: "sub", ResourceGroup: "g"},
+		{Provider: dnsprovider.Azure, SubscriptionID: "sub", ResourceGroup: "g"},
+	} {
+		o.Base, o.Login = base, base
+		_, err := provider(t, o).AppendRecords(context.Background(), "example.com.", text("x"))
+		if err == nil || strings.Contains(err.Error(), "s3cr3t") {
+			t.Errorf("%s: %v", o.Provider, err)
+		}
 	}
 }
 
