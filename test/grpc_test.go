@@ -202,6 +202,8 @@ func TestGRPCFailuresOfOurOwn(t *testing.T) {
 		"[[route]]\nhosts = [\"closed.example\"]\nbackend = \"app\"\naccess = { networks = [\"192.0.2.0/24\"] }",
 		"[[route]]\nhosts = [\"small.example\"]\nbackend = \"app\"\nbody_bytes = \"1KiB\"",
 		"[[route]]\nhosts = [\"away.example\"]\nbackend = \"away\"",
+		"[[route]]\nhosts = [\"busy.example\"]\nbackend = \"app\"\nrate_limits = [\"one\"]",
+		"[rate_limits.one]\nrequests = 1\nper = \"1h\"",
 		fmt.Sprintf("[backends.away]\nservers = [%q]", "h2c://"+closedPort(t)))
 	for _, test := range []struct {
 		host, text, says string
@@ -211,12 +213,19 @@ func TestGRPCFailuresOfOurOwn(t *testing.T) {
 		{"unknown.example", "x", "", codes.Unknown},
 		{"away.example", "x", "No server is available", codes.Unavailable},
 		{"app.example", "deadline", "took too long", codes.DeadlineExceeded},
+		{"busy.example", "x", "Too many requests", codes.Unavailable},
 		{"small.example", strings.Repeat("x", 2000), "larger than", codes.ResourceExhausted},
 	} {
 		t.Run(test.host, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), edgetest.Patience)
 			defer cancel()
-			_, err := askGRPC(ctx, caller(t, e, test.host), test.text)
+			c := caller(t, e, test.host)
+			if test.host == "busy.example" {
+				if _, err := askGRPC(ctx, c, test.text); err != nil {
+					t.Fatal(err)
+				}
+			}
+			_, err := askGRPC(ctx, c, test.text)
 			wantCode(t, err, test.code, test.says)
 		})
 	}

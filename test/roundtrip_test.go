@@ -380,3 +380,54 @@ func TestClientsThatLeaveHTTP2(t *testing.T) {
 		}
 	}
 }
+
+// A body that breaks off at the client breaks off at the server, and those who share
+// the connection with it do not notice.
+func TestUploadsThatBreakOffHTTP2(t *testing.T) {
+	ended := make(chan string, 10)
+	url := speaksHTTP2(t, func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if r.URL.Path == "/" {
+			fmt.Fprintf(w, "%q", body)
+			return
+		}
+		ended <- fmt.Sprint(len(body), " ", err != nil)
+	})
+	e := edgetest.Start(t, edgetest.Config{Text: fmt.Sprintf("[backends.app]\nservers = [%q]\n", url) + site})
+	other := e.Dial(t)
+	for n, framing := range []string{"Content-Length: 90000", "Transfer-Encoding: chunked"} {
+		c := e.Dial(t)
+		part := strings.Repeat("x", 40_000)
+		if n == 1 {
+			part = "FFFF⏎" + part
+		}
+		c.Send(request("POST /cut HTTP/1.1", "Host: app.example", framing) + part)
+		if m := other.Send(sized("mine")).Answer(); m.Body != `"mine"` {
+			t.Errorf("answer %+v", m)
+		}
+		c.Reset()
+		if got := <-ended; got != "40000 true" {
+			t.Errorf("%s: the server got %s", framing, got)
+		}
+	}
+	c := e.Dial(t)
+	c.Send(request("POST /cut HTTP/1.1", "Host: app.example", "Transfer-Encoding: chunked") + "5⏎hello⏎x⏎")
+	if m := c.Answer(); m.Status != 400 {
+		t.Errorf("a wrong chunk: answer %+v", m)
+	}
+	if m := other.Send(sized("mine")).Answer(); m.Body != `"mine"` {
+		t.Errorf("answer %+v", m)
+	}
+}
+
+func TestHTTP10ToHTTP2(t *testing.T) {
+	e := edgetest.Start(t, edgetest.Config{
+		Text: fmt.Sprintf("[backends.app]\nservers = [%q]\n", speaksHTTP2(t, described)) + site,
+	})
+	c := e.Dial(t)
+	m := c.Send("POST / HTTP/1.0⏎Host: app.example⏎Content-Length: 2⏎⏎ab").Answer()
+	if m.Status != 200 || m.Chunked || !strings.HasPrefix(m.Body, `POST app.example / 2 "ab"`) {
+		t.Errorf("answer %+v", m)
+	}
+	wantEnd(t, c, edgetest.Closed)
+}
