@@ -49,8 +49,10 @@ func (c *conn) serveHTTP2(s *Snapshot) {
 	}
 	if err := engine.Serve(nil); err != nil {
 		c.e.log.Debug("HTTP/2 connection ended", zap.Stringer("peer", c.peer), zap.Error(err))
-		c.lingerClose()
 	}
+	// What the client sent before it knew would make the kernel reset the connection,
+	// and our last words be lost.
+	c.lingerClose()
 }
 
 // boundRead limits the next read.
