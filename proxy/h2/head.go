@@ -205,6 +205,9 @@ func (b *block) take(f hpack.HeaderField) {
 
 // keep copies a text to where it lives as long as the stream.
 func (s *Stream) keep(text string) []byte {
+	if len(text) > cap(s.arena)-len(s.arena) { // what was kept already stays where it is
+		s.arena = make([]byte, 0, max(len(text), min(2*cap(s.arena), keptArena)))
+	}
 	n := len(s.arena)
 	s.arena = append(s.arena, text...)
 	return s.arena[n:len(s.arena):len(s.arena)]
