@@ -25,10 +25,15 @@ type Case struct {
 	// Send are the inputs, each on a connection of its own, expected to fare alike.
 	// ⏎ is CR LF.
 	Send []string
+	// Frames are inputs that HTTP/2 has words for, and maybe nobody else. Only RunFramed
+	// looks at them.
+	Frames []Framed
 	// Status is that of the only answer, Statuses those of several. Without both
 	// the connection must end without an answer.
 	Status   int
 	Statuses []int
+	// Resets says that streams of HTTP/2 are reset, whatever the Status.
+	Resets bool
 	// Closes says that the connection ends after the last answer, orderly. Else the
 	// next request on it must be served.
 	Closes bool

@@ -2,6 +2,7 @@ package edgetest
 
 import (
 	"bufio"
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -19,6 +20,19 @@ type Framed struct {
 	HasBody bool
 	// Cut leaves the end of the stream out.
 	Cut bool
+}
+
+// String shows the request with its fields as "name: value".
+func (q *Framed) String() string {
+	var b strings.Builder
+	for _, f := range q.Head {
+		fmt.Fprintf(&b, "%q ", f.Name+": "+f.Value)
+	}
+	fmt.Fprintf(&b, "body %.100q", q.Body)
+	for _, f := range q.Trailers {
+		fmt.Fprintf(&b, " %q", f.Name+": "+f.Value)
+	}
+	return b.String()
 }
 
 // Get is the value of the first field of a name, in lower case.
@@ -194,13 +208,14 @@ func (f *Frames) Head(id uint32, end bool, fields []hpack.HeaderField) {
 	}
 }
 
-// Send sends a request. Before its trailers go, ready is waited for.
+// Send sends a request, and calls ready when its head is out.
 func (f *Frames) Send(id uint32, q Framed, ready func()) {
 	last := !q.HasBody && q.Body == "" && len(q.Trailers) == 0 && !q.Cut
 	f.Head(id, last, q.Head)
 	if last {
 		return
 	}
+	ready()
 	ends := len(q.Trailers) == 0 && !q.Cut
 	for n := 0; n < len(q.Body); n += largestFrame {
 		part := q.Body[n:min(n+largestFrame, len(q.Body))]
@@ -210,7 +225,6 @@ func (f *Frames) Send(id uint32, q Framed, ready func()) {
 		f.Data(id, true, "")
 	}
 	if len(q.Trailers) > 0 {
-		ready()
 		f.Head(id, true, q.Trailers)
 	}
 }

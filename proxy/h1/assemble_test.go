@@ -66,7 +66,8 @@ func TestAssembleJudgesPartsAsText(t *testing.T) {
 			got = fmt.Sprintf("%s %s %s %d %v", c.r.Path, c.r.Query, c.r.Host, c.r.Length, c.r.Continue)
 		}
 		if got != c.want {
-			t.Errorf("%s %s with %d fields: %s, want %s", c.r.Method, c.r.Target, len(c.r.Fields), got, c.want)
+			t.Errorf("%s %s, %d fields: %s, want %s", c.r.Method, c.r.Target, len(c.r.Fields),
+				got, c.want)
 		}
 	}
 }
