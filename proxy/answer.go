@@ -97,7 +97,7 @@ func (x *exchange) appendOurs(b []byte, ch *Changes, present uint64) []byte {
 	if x.stream != nil {
 		return x.appendChanges(b, ch, present)
 	}
-	if x.keep && x.c.leaving() {
+	if x.keep && x.c.ending() {
 		// A drain may have begun while a server worked. The client, which cannot know
 		// that this is the end, may be sending on.
 		x.keep, x.linger = false, true

@@ -91,7 +91,7 @@ type clientNames struct{ subject, issuer, serial, fingerprint, notAfter string }
 // newClientCert keeps what a handshake has found out, under the snapshot that it was
 // made with; nil when no host asks for certificates.
 func newClientCert(s *Snapshot, state *tls.ConnectionState) *clientCert {
-	if s.ClientPolicy == nil || state == nil {
+	if s == nil || s.ClientPolicy == nil {
 		return nil
 	}
 	host := canonicalSNI(state.ServerName)
@@ -168,9 +168,6 @@ func (c *clientCert) read() error {
 	return nil
 }
 
-// clientCert is what is known of the client of this exchange.
-func (x *exchange) clientCert() *clientCert { return newClientCert(x.snap, x.c.tlsState()) }
-
 // checkClientCertificate returns the status of a refusal, or 0. A connection is good
 // for hosts that ask for what it was asked for; then the route decides whether the
 // answer is good enough.
@@ -179,7 +176,7 @@ func (x *exchange) checkClientCertificate() int {
 	if ask == nil && r.Mode == ClientOff {
 		return 0
 	}
-	cert := x.clientCert()
+	cert := x.c.client
 	if ask != nil && x.c.l.TLS && ask(x.host) != cert.asked() {
 		x.rec.Err = errOtherPolicy
 		x.keep = false
@@ -217,7 +214,7 @@ func (x *exchange) appendClientCertificate(b []byte) []byte {
 		return b
 	}
 	h := &r.Headers
-	said, err := x.clientCert().judge(r.Authority, netio.At(x.began))
+	said, err := x.c.client.judge(r.Authority, netio.At(x.began))
 	if err != nil {
 		return appendLine(b, h.Verified, "NONE")
 	}

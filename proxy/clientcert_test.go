@@ -155,8 +155,8 @@ func TestClientCert_asked(t *testing.T) {
 		}
 	}
 	for name, c := range map[string]proxy.ClientCert{
-		"without TLS":       proxy.NewClientCert(policies(), nil),
-		"where nobody asks": proxy.NewClientCert(&proxy.Snapshot{}, &tls.ConnectionState{}),
+		"before the first start": proxy.NewClientCert(nil, &tls.ConnectionState{}),
+		"where nobody asks":      proxy.NewClientCert(&proxy.Snapshot{}, &tls.ConnectionState{}),
 	} {
 		_, err := c.Judge(newVerdict("a", time.Now(), nil), time.Now())
 		if c.Asked() != "" || err == nil {

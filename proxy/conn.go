@@ -29,6 +29,8 @@ type conn struct {
 	opened time.Time
 
 	tlsVersion, tlsCipher uint16
+	// client is what the handshake told of the client's certificate; nil is nothing.
+	client *clientCert
 
 	// x is the exchange at work, and holds bytes read ahead between requests; nil
 	// while the connection idles, so that it holds no buffer.
@@ -155,6 +157,7 @@ func (c *conn) handshake(s *Snapshot) error {
 	}
 	state := c.io.TLS().ConnectionState()
 	c.tlsVersion, c.tlsCipher = state.Version, state.CipherSuite
+	c.client = newClientCert(s, &state)
 	return nil
 }
 
@@ -207,8 +210,11 @@ func (c *conn) next() bool {
 
 // leaving tells whether no further request may begin here.
 func (c *conn) leaving() bool {
-	return c.e.draining.Load() || c.l.closing.Load() || c.outdated.Load()
+	return c.e.draining.Load() || c.l.closing.Load()
 }
+
+// ending tells whether the request at work is the last one.
+func (c *conn) ending() bool { return c.leaving() || c.outdated.Load() }
 
 // takeBuffer gives the connection the exchange for its next request.
 func (c *conn) takeBuffer() []byte {

@@ -95,8 +95,7 @@ func (e *Engine) Swap(s *Snapshot) {
 	rules := old != nil && old.TLSRules != s.TLSRules
 	e.conns.each(func(c *conn) {
 		if rules && c.l.TLS {
-			c.outdated.Store(true)
-			c.wakeIdle()
+			c.outdate()
 		}
 		c.tunnels.each(func(t *tunnel) {
 			if !s.hasRoute(t.route, t.backend) {
@@ -104,6 +103,16 @@ func (e *Engine) Swap(s *Snapshot) {
 			}
 		})
 	})
+}
+
+// outdate lets the connection end. One that carries a request at a time is not ended
+// while it idles, or a request on its way might be lost: its next answer says that it
+// was the last.
+func (c *conn) outdate() {
+	c.outdated.Store(true)
+	if many := c.many.Load(); many != nil {
+		many.Drain()
+	}
 }
 
 // Counters gives access to the totals.

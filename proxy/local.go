@@ -171,7 +171,7 @@ func hint(status int) string {
 	case http.StatusRequestEntityTooLarge:
 		return "The request is larger than this site accepts."
 	case http.StatusMisdirectedRequest:
-		return "This server does not serve that host."
+		return "This server does not serve that host, or not on this connection."
 	case http.StatusTooManyRequests:
 		return "Too many requests came from where you are. Please try again later."
 	case http.StatusBadGateway:

@@ -44,7 +44,7 @@ func (c *conn) serveHTTP2(s *Snapshot) {
 		Report:          c.reportAbuse,
 	}, c.serveHTTP2Stream)
 	c.many.Store(&multiplexed{engine})
-	if c.leaving() { // looked at behind the line above, as by those who end it
+	if c.ending() { // looked at behind the line above, as by those who end it
 		engine.Drain()
 	}
 	if err := engine.Serve(nil); err != nil {
@@ -65,7 +65,7 @@ func (c *conn) boundRead(d time.Duration) {
 
 func (c *conn) serveHTTP2Stream(s *h2.Stream) {
 	c.serveStream(s, s.Request(), s.Refusal(), "HTTP/2.0")
-	if c.leaving() {
+	if c.ending() {
 		c.many.Load().Drain()
 	}
 }

@@ -25,6 +25,7 @@ func (e *Engine) ServeQUIC(q *quic.Conn, l *Listener) {
 	c := &conn{e: e, l: l, io: netio.New(sock), peer: quicPeer(q), opened: time.Now()}
 	state := sock.tlsState()
 	c.tlsVersion, c.tlsCipher = state.Version, state.CipherSuite
+	c.client = newClientCert(e.snapshot.Load(), state)
 	e.counters.Connections.Add(1)
 	e.conns.add(c)
 	l.Counts.begin()
@@ -65,7 +66,7 @@ func (c *conn) serveHTTP3(sock quicSocket) {
 		Report:    c.reportAbuse3,
 	}, c.serveHTTP3Stream)
 	c.many.Store(&multiplexed{engine})
-	if c.leaving() { // looked at behind the line above, as by those who end it
+	if c.ending() { // looked at behind the line above, as by those who end it
 		engine.Drain()
 	}
 	if err := engine.Serve(); err != nil {
@@ -75,7 +76,7 @@ func (c *conn) serveHTTP3(sock quicSocket) {
 
 func (c *conn) serveHTTP3Stream(s *h3.Stream) {
 	c.serveStream(s, s.Request(), s.Refusal(), "HTTP/3.0")
-	if c.leaving() {
+	if c.ending() {
 		c.many.Load().Drain()
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"crypto/x509/pkix"
 	"encoding/hex"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -170,4 +172,65 @@ func TestClientCertificatesOverPlainHTTP(t *testing.T) {
 			Check: wantField("X-Client-Cert-Verified", "NONE"),
 		},
 	})
+}
+
+// TestClientCertificatesAfterReload: a connection that was made under another policy
+// is of no use for a host whose policy has changed, and ends.
+func TestClientCertificatesAfterReload(t *testing.T) {
+	ours, other := newClientCA(t, "ours"), newClientCA(t, "other")
+	server := httptest.NewServer(http.HandlerFunc(tells))
+	t.Cleanup(server.Close)
+	config := func(routes string) edgetest.Config {
+		return edgetest.Config{Listen: "http3 = true", Text: routes +
+			fmt.Sprintf("[backends.app]\nservers = [%q]\n", server.URL) +
+			"[[route]]\nhosts = [\"app.example\", \"machines.example\"]\nbackend = \"app\"\n"}
+	}
+	nobody := config("")
+	mine := config(asks(t, "machines.example", "require", ours))
+	requested := config(asks(t, "machines.example", "request", ours))
+	theirs := config(asks(t, "machines.example", "require", other))
+	edge := edgetest.Start(t, nobody)
+	for name, c := range map[string]struct {
+		before, after edgetest.Config
+		want          int
+	}{
+		"nobody was asked":       {nobody, mine, 421},
+		"another CA":             {mine, theirs, 421},
+		"nobody is asked":        {mine, nobody, 200},
+		"the same":               {mine, mine, 200},
+		"only the mode":          {requested, mine, 200},
+		"nobody, and still none": {nobody, nobody, 200},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, version := range httpVersions() {
+				if err := edge.Reload(c.before); err != nil {
+					t.Fatal(err)
+				}
+				anna := guest{version: version, sni: "machines.example", cert: ours.issue(t, nil)}
+				client := anna.client(t, edge)
+				if status, body := pageOf(t, client, "https://machines.example/"); status != 200 {
+					t.Fatalf("%s: %d %s", version, status, body)
+				}
+				if err := edge.Reload(c.after); err != nil {
+					t.Fatal(err)
+				}
+				if status, body := pageOf(t, client, "https://machines.example/"); status != c.want {
+					t.Errorf("%s: %d %s, want %d", version, status, body, c.want)
+				}
+				if c.want != 421 {
+					continue
+				}
+				again := 200 // on another connection, where ours is good
+				if name == "another CA" {
+					again = 403
+				}
+				if !edgetest.Until(func() bool {
+					status, _ := pageOf(t, client, "https://machines.example/")
+					return status == again
+				}) {
+					t.Errorf("%s: the connection did not end", version)
+				}
+			}
+		})
+	}
 }

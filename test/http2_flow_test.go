@@ -288,7 +288,7 @@ func TestHTTP2Rules(t *testing.T) {
 		f.GoAway.ErrCode != http2.ErrCodeNo {
 		t.Errorf("HTTP/2: %v, %+v", end, f.GoAway)
 	}
-	if end := old.End(); end != edgetest.Closed {
-		t.Errorf("HTTP/1: %v", end)
+	if m := old.Send(get("/")).Answer(); m.Get("Connection") != "close" || old.End() != edgetest.Closed {
+		t.Errorf("HTTP/1: %+v", m)
 	}
 }
