@@ -16,8 +16,11 @@ import (
 	"doorward/internal/edgetest"
 )
 
-// holder answers every request as edgetest.Echo does, but leaves those below /hold
-// without an answer until the edge gives them up.
+// download is the size of the answer to /download.
+const download = 100 << 20
+
+// holder answers requests as edgetest.Echo does, but those below /hold get no answer until
+// the edge gives them up, and those for /download a large one.
 func holder(p *edgetest.Peer) {
 	for m := p.Head(); m != nil; m = p.Head() {
 		if strings.HasPrefix(m.Path, "/hold") {
@@ -27,7 +30,15 @@ func holder(p *edgetest.Peer) {
 		if !p.Body(m) {
 			return
 		}
-		p.Send(edgetest.EchoOf(m))
+		if m.Path != "/download" {
+			p.Send(edgetest.EchoOf(m))
+			continue
+		}
+		p.Send(fmt.Sprintf("HTTP/1.1 200 OK⏎Content-Length: %d⏎⏎", download))
+		piece := make([]byte, 1<<16)
+		for left := download; left > 0; left -= len(piece) {
+			_, _ = p.Write(piece)
+		}
 	}
 }
 
