@@ -1,7 +1,10 @@
 package app
 
 import (
+	"crypto/sha256"
+	"errors"
 	"net/netip"
+	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -22,17 +25,19 @@ func (g *generation) buildACME(o Options, previous *generation) error {
 	if c == nil || len(g.cfg.Listen.HTTPS) == 0 {
 		return nil
 	}
-	if previous != nil && previous.orders != nil &&
+	at := g.cfg.At("tls", "acme")
+	if o.stateFolder(g.cfg) == "" && !o.dry {
+		w := at
+		w.Severity, w.Hint = config.Warning, "set state.url"
+		w.Message = "certificates are kept in memory and ordered again at each start," +
+			" which CAs allow a few times a week"
+		g.warnings = append(g.warnings, w)
+	}
+	g.roots = rootsOf(c)
+	if previous != nil && previous.orders != nil && previous.roots == g.roots &&
 		reflect.DeepEqual(previous.cfg.TLS.ACME, c) {
 		g.orders = previous.orders
 		return nil
-	}
-	if g.cfg.State.URL == "" && o.StateDir == "" && !o.dry {
-		g.warnings = append(g.warnings, config.Diagnostic{
-			File: g.cfg.Files[0], Severity: config.Warning,
-			Message: "tls.acme: certificates are kept in memory and ordered again at each" +
-				" start, which CAs allow a few times a week: set state.url",
-		})
 	}
 	options := acme.Options{
 		Store: g.store, Log: g.log.Named("acme"), Email: c.Email, CA: authority(c),
@@ -51,7 +56,23 @@ func (g *generation) buildACME(o Options, previous *generation) error {
 		}
 	}
 	g.orders, err = acme.Open(options)
-	return placed(g.cfg.At("tls", "acme"), err)
+	return placed(at, unnamed(err))
+}
+
+// rootsOf tells the contents of the files with roots apart. What cannot be read is
+// found out by who needs it.
+func rootsOf(c *config.ACME) [sha256.Size]byte {
+	files := []string{c.CAFile}
+	if c.Fallback != nil {
+		files = append(files, c.Fallback.CAFile)
+	}
+	var all []byte
+	for _, file := range files {
+		text, _ := os.ReadFile(file)
+		sum := sha256.Sum256(text)
+		all = append(all, sum[:]...)
+	}
+	return sha256.Sum256(all)
 }
 
 func authority(c *config.ACME) acme.CA {
@@ -97,26 +118,43 @@ func dnsOptions(c *config.ACMEDNS) (acme.DNS, error) {
 // orderedNames are the hosts that certificates may be ordered for: those that routes
 // name, and nothing that a client says.
 func orderedNames(cfg *config.Config) []string {
-	c := cfg.TLS.ACME
-	if c == nil {
-		return nil
-	}
 	hosts := []string{cfg.Stats.Host}
 	for i := range cfg.Routes {
 		hosts = append(hosts, cfg.Routes[i].Hosts...)
 	}
-	wildcards := slices.Contains(c.Challenges, acme.DNS01)
 	var names []string
 	for _, host := range hosts {
-		wild := strings.HasPrefix(host, "*.")
-		if host == "" || strings.HasPrefix(host, "~") || isAddress(host) || wild && !wildcards ||
-			slices.Contains(names, host) {
-			continue
+		if host != "" && !strings.HasPrefix(host, "~") && !isAddress(host) &&
+			!slices.Contains(names, host) {
+			names = append(names, host)
 		}
-		names = append(names, host)
 	}
 	return names
 }
+
+// checkWildcards finds wildcards that no file covers and no challenge is for. What
+// files cover is known only now.
+func (g *generation) checkWildcards() error {
+	if g.orders == nil || slices.Contains(g.cfg.TLS.ACME.Challenges, acme.DNS01) {
+		return nil
+	}
+	var errs []error
+	ordered := g.certs.ManagedNames()
+	for i := range g.cfg.Routes {
+		for j, host := range g.cfg.Routes[i].Hosts {
+			if !strings.HasPrefix(host, "*.") || !slices.Contains(ordered, strings.ToLower(host)) {
+				continue
+			}
+			place := g.cfg.At("route", i, "hosts", j)
+			place.Hint = "use dns-01, or a file that covers it"
+			errs = append(errs, placed(place, errWildcard))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+var errWildcard = errors.New("no file covers the wildcard, and a certificate for it takes" +
+	" the challenge dns-01")
 
 // isAddress tells whether a host is an address, which has no name to show the control
 // of.

@@ -47,5 +47,8 @@ func (g *generation) buildTLS(o Options, previous *generation) error {
 		})
 	}
 	g.certs = m
+	if err == nil {
+		err = g.checkWildcards()
+	}
 	return errors.Join(clients, placed(g.cfg.At("tls"), err))
 }

@@ -51,7 +51,7 @@ func (a *App) commands() map[string]command {
 		"GET /connections":                        a.doConnections,
 		"POST /backends/{backend}/probe":          a.doProbe,
 		"GET /certificates":                       a.doCertificates,
-		"POST /certificates/{name}/renewal":       a.doRenew,
+		renewal:                                   a.doRenew,
 		"GET /root":                               a.doRoot,
 	}
 }
@@ -59,6 +59,10 @@ func (a *App) commands() map[string]command {
 func (a *App) controlPages() http.Handler {
 	mux := http.NewServeMux()
 	for pattern, do := range a.commands() {
+		if pattern == renewal {
+			mux.Handle(pattern, unhurried(do, RenewTime))
+			continue
+		}
 		mux.Handle(pattern, do)
 	}
 	return mux

@@ -1,9 +1,11 @@
 package app
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -22,7 +24,8 @@ type Certificates struct {
 
 // CertificateStatus is one of them.
 type CertificateStatus struct {
-	// Names are the hosts it is for, Source the file it came from, or "acme".
+	// Names are the hosts it is for. Source is the file it came from, "acme" for one that
+	// is ordered, or "internal" for the root of an internal CA that has no file.
 	Names  []string `json:"names"`
 	Source string   `json:"source"`
 	// Issuer is who signed it.
@@ -67,14 +70,31 @@ func instant(t time.Time) *time.Time {
 	return &t
 }
 
+// RenewTime is what a renewal may take: an order, behind one that is under way.
+const RenewTime = 11 * time.Minute
+
+// renewal is the command that takes as long as that.
+const renewal = "POST /certificates/{name}/renewal"
+
+// unhurried lets a command take longer than others.
+func unhurried(do http.Handler, most time.Duration) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// An error means that it has as long as others.
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(most + controlRead))
+		do.ServeHTTP(w, r)
+	})
+}
+
 func (a *App) doRenew(r *http.Request) (any, error) {
 	g := a.live.Load()
 	if g.orders == nil {
 		return nil, &askError{http.StatusNotFound, errNoOrders}
 	}
-	name := r.PathValue("name")
+	name := strings.ToLower(strings.TrimSuffix(r.PathValue("name"), "."))
 	g.log.Info("certificate asked for", zap.String("name", name), zap.String("by", caller(r)))
-	err := g.orders.Renew(r.Context(), name)
+	ctx, cancel := context.WithTimeout(r.Context(), RenewTime)
+	defer cancel()
+	err := g.orders.Renew(ctx, name)
 	switch {
 	case errors.Is(err, acme.ErrUnknown):
 		return nil, &askError{http.StatusNotFound, unknownName(name, g.orders.Status())}
@@ -108,7 +128,8 @@ func unknownName(name string, all []acme.Status) error {
 
 func (a *App) doRoot(*http.Request) (any, error) {
 	pem := a.Root()
-	if len(pem) == 0 {
+	// One for temporary certificates alone is not for anybody to trust.
+	if len(pem) == 0 || len(a.live.Load().cfg.TLS.Internal) == 0 {
 		return nil, &askError{http.StatusNotFound, errNoRoot}
 	}
 	return Root{PEM: string(pem)}, nil

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"crypto/sha256"
 	"errors"
 	"slices"
 
@@ -30,8 +31,9 @@ type generation struct {
 	// targets are the servers to check.
 	targets []health.Target
 	certs   *tls.Manager
-	// orders orders certificates; nil is nobody.
+	// orders orders certificates; nil is nobody. roots is whom it trusts when it asks.
 	orders *acme.Manager
+	roots  [sha256.Size]byte
 	// clientCAs are whom routes trust to sign certificates of clients, by file;
 	// clientFields what servers are told about these, and clients may not send.
 	clientCAs    map[string]*tls.ClientCA

@@ -116,15 +116,16 @@ certificates = ["missing.pem"]`, 1), "missing.pem",
 	}
 }
 
-// keyPair writes a certificate for app.test with a serial number to a file.
-func keyPair(t *testing.T, file string, serial int64) {
+// keyPair writes a certificate for app.test and further names, with a serial number, to
+// a file.
+func keyPair(t *testing.T, file string, serial int64, names ...string) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(serial), DNSNames: []string{"app.test"},
+		SerialNumber: big.NewInt(serial), DNSNames: append(names, "app.test"),
 		NotBefore: time.Now().Add(-time.Hour),
 		NotAfter:  time.Now().Add(time.Duration(100+serial) * 24 * time.Hour),
 	}

@@ -1,6 +1,8 @@
 package app
 
 import (
+	"cmp"
+
 	"doorward/stats"
 	"doorward/tls/acme"
 )
@@ -13,8 +15,12 @@ func (g *generation) viewCertificates() []stats.Certificate {
 		if g.orders != nil && c.Source == "acme" {
 			continue // below, with its state
 		}
+		if c.Internal && len(c.Names) == 0 {
+			continue // the root of temporary ones alone
+		}
 		list = append(list, stats.Certificate{
-			Names: c.Names, Source: c.Source, Issuer: c.Issuer, NotAfter: c.NotAfter,
+			Names: c.Names, Source: cmp.Or(c.Source, "internal"), Issuer: c.Issuer,
+			NotAfter: c.NotAfter,
 		})
 	}
 	if g.orders == nil {

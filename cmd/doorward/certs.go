@@ -100,7 +100,7 @@ func newCertsRenew() *cobra.Command {
 		Long: `Orders a certificate for a name now and waits until the CA has issued it, or has
 said why not. Orders are few: CAs allow some a week for a name.`,
 		Args: exactly(1, "the name of a host, as doorward certs shows it"),
-		RunE: at.run(func(c *call) error {
+		RunE: at.runFor(app.RenewTime+answerTime, func(c *call) error {
 			s, err := c.client.RenewCertificate(c.ctx, c.args[0])
 			if err == nil && s.NotAfter != nil {
 				fmt.Fprintf(c.out, "%s has a new certificate, good until %s\n",
@@ -127,9 +127,12 @@ trusts every host of tls.internal:
 		Args: noArguments,
 		RunE: at.run(func(c *call) error {
 			root, err := c.client.InternalRoot(c.ctx)
-			if err == nil {
-				_, err = fmt.Fprint(c.out, root.PEM)
+			if err != nil {
+				return err
 			}
+			fmt.Fprintln(c.errOut, "Who trusts this trusts every host of tls.internal;"+
+				" doorward certs root --help tells how.")
+			_, err = fmt.Fprint(c.out, root.PEM)
 			return err
 		}),
 	}

@@ -49,12 +49,19 @@ type call struct {
 
 // run is the RunE of a command that talks to the instance.
 func (i *instance) run(do func(*call) error) func(*cobra.Command, []string) error {
+	return i.runFor(answerTime, do)
+}
+
+// runFor is run for a command that takes its time.
+func (i *instance) runFor(
+	most time.Duration, do func(*call) error,
+) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		client, err := i.client()
 		if err != nil {
 			return err
 		}
-		ctx, cancel := context.WithTimeout(cmd.Context(), answerTime)
+		ctx, cancel := context.WithTimeout(cmd.Context(), most)
 		defer cancel()
 		return do(&call{ctx, client, cmd.OutOrStdout(), cmd.ErrOrStderr(), args})
 	}
