@@ -3,6 +3,7 @@ package edgetest
 import (
 	"bufio"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -192,7 +193,7 @@ func (f *Frames) Encode(fields []hpack.HeaderField) []byte {
 	for _, field := range fields {
 		f.Check(f.encoder.WriteField(field))
 	}
-	return []byte(f.encoded.String())
+	return slices.Clone(f.encoded.Bytes())
 }
 
 // Head sends a head in as many frames as it needs.
