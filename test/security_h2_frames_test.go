@@ -156,7 +156,7 @@ func TestSecurityH2Deaf(t *testing.T) {
 		_ = f.Conn().(*tls.Conn).NetConn().(*net.TCPConn).SetReadBuffer(4 << 10)
 		w, sent := newWire(f), int64(0)
 		ended := func() bool { return edge.App.View().Node.Connections == 0 }
-		grown := weigh(func() {
+		weighed(t, rec, func() {
 			for sent < requests && !ended() {
 				const at = 50 // never more than may be open
 				for range at {
@@ -167,9 +167,8 @@ func TestSecurityH2Deaf(t *testing.T) {
 				wait(t, "answers, or the end", func() bool { return served.Load() >= sent || ended() })
 			}
 		})
-		t.Logf("%d requests reached the server; the heap grew by %d KiB", served.Load(), grown>>10)
-		if grown > mostHeap || served.Load() > requests/2 {
-			t.Errorf("%d requests are answered; the heap grew by %d MiB", served.Load(), grown>>20)
+		if n := served.Load(); n > requests/2 {
+			t.Errorf("%d requests are answered", n)
 		}
 		wait(t, "the end of the connection", ended)
 		edge.Canaries(t)
