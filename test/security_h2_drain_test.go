@@ -95,7 +95,8 @@ func idleStreams(t *testing.T) {
 		}
 	}
 	within(t, start, slow)
-	if end := f.End(); end != edgetest.Closed || f.GoAway == nil || f.GoAway.ErrCode != http2.ErrCodeNo {
+	end := f.End()
+	if end != edgetest.Closed || f.GoAway == nil || f.GoAway.ErrCode != http2.ErrCodeNo {
 		t.Errorf("connection %v, GOAWAY %+v", end, f.GoAway)
 	}
 	within(t, start, 2*slow-slow/4)
@@ -227,7 +228,8 @@ func opened(t *testing.T, edge *edgetest.Edge, rec *edgetest.Recorder) *edgetest
 func finishes(t *testing.T, f *edgetest.Frames) {
 	t.Helper()
 	for i := range uint32(100) {
-		if r, err := f.TryWait(2*i + 1); err != nil || r.Status != "200" || string(r.Body) != "GET /gate" {
+		r, err := f.TryWait(2*i + 1)
+		if err != nil || r.Status != "200" || string(r.Body) != "GET /gate" {
 			t.Fatalf("stream %d: %+v, %v", 2*i+1, r, err)
 		}
 	}
@@ -334,6 +336,7 @@ func priorKnowledge(t *testing.T) {
 			if strings.Contains(strings.ToLower(o.Raw), "http2-settings") || strings.Contains(o.Raw, "h2c") {
 				t.Errorf("the server got %q", o.Raw)
 			}
-		}, get("/", "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAARAAAAA")),
+		}, get("/", "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c",
+			"HTTP2-Settings: AAMAAABkAARAAAAA")),
 	})
 }

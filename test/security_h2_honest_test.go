@@ -190,7 +190,8 @@ func hurries(t *testing.T, edge *edgetest.Edge) {
 func resizes(t *testing.T, edge *edgetest.Edge) {
 	f, w := honest(t, edge, "text.example")
 	for i := range uint32(10) {
-		f.Check(w.WriteSettings(window(1<<16+i), http2.Setting{ID: http2.SettingHeaderTableSize, Val: i << 9}))
+		table := http2.Setting{ID: http2.SettingHeaderTableSize, Val: i << 9}
+		f.Check(w.WriteSettings(window(1<<16+i), table))
 		id := w.open(true, edgetest.Get("text.example", "/")...)
 		w.flush()
 		answers(t, f, "200", id)
