@@ -254,13 +254,13 @@ func (x *exchange) closeServer() {
 }
 
 // hold notes the connection to the server at work for those who may have to end it:
-// a drain without time, a client that leaves.
-func (x *exchange) hold() {
+// a drain without time, a client that leaves. It tells whether there still is a client.
+func (x *exchange) hold() bool {
 	if x.stream == nil {
 		x.c.to.Store(x.to)
-	} else {
-		x.presence.hold(x.to)
+		return true
 	}
+	return x.presence.hold(x.to)
 }
 
 // letGo takes the connection out of reach, and tells whether nobody has ended it.

@@ -107,6 +107,8 @@ func (x *exchange) readFault(err error) failure {
 	switch {
 	case x.up.faulty():
 		return failure{clientFault, x.up.err}
+	case x.departed():
+		return failure{clientFault, errClientGone}
 	case errors.Is(err, netio.ErrTimeout):
 		return failure{tooLate, errStall}
 	case errors.Is(err, netio.ErrStale):

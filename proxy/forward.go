@@ -87,7 +87,7 @@ func (x *exchange) repeatable() bool { return x.idempotent() && x.resendable() }
 // mayRetry decides by HAProxy's rules, and by one more: what may have had an
 // effect is not repeated, whatever retry_on says.
 func (x *exchange) mayRetry(f failure, retries int) bool {
-	if retries >= x.backend.Retries() || x.answered {
+	if retries >= x.backend.Retries() || x.answered || f.err == backend.ErrGone {
 		return false
 	}
 	on := x.backend.RetryOn()
@@ -183,7 +183,11 @@ func (x *exchange) attempt() failure {
 	if f := x.connect(); f.cause != none {
 		return f
 	}
-	x.hold()
+	if !x.hold() {
+		x.server.Keep(x.to) // nothing was asked on it
+		x.to = nil
+		return failure{noConnection, backend.ErrGone}
+	}
 	if x.e.over.Load() { // looked at behind the line above: cut sees x.to, or we this
 		return failure{noConnection, backend.ErrGone}
 	}

@@ -212,6 +212,10 @@ func (x *exchange) bodyFault(err error) int {
 	case errBodyLarge:
 		x.end('P', 'R')
 		return http.StatusRequestEntityTooLarge
+	case errClientGone:
+		if x.up.finished() { // and the answer was waited for
+			x.end('C', 'H')
+		}
 	}
 	x.end('C', 'D')
 	return 0

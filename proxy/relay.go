@@ -236,11 +236,13 @@ func (x *exchange) appendEnd(b []byte, end bool) []byte {
 // serverFailed notes that an answer broke off.
 func (x *exchange) serverFailed(err error) bool {
 	who := byte('S')
-	if isTimeout(err) {
-		who = 's'
-	}
-	if x.up.faulty() {
+	switch {
+	case x.up.faulty():
 		who, err = 'C', x.up.err
+	case x.departed():
+		who, err = 'C', errClientGone
+	case isTimeout(err):
+		who = 's'
 	}
 	x.end(who, 'D')
 	x.rec.Err = err

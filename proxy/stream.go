@@ -108,15 +108,22 @@ func (p *presence) channel() <-chan struct{} {
 
 // hold has the server's connection aborted when the client goes; nil lets go of it.
 // It tells whether the client is still there: if it is not, the connection held
-// before may have been aborted.
+// before may have been aborted, and a new one is as it was.
 func (p *presence) hold(to *backend.Conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.to = to
-	if p.left && to != nil {
-		to.Abort()
-	}
 	return !p.left
+}
+
+// departed tells whether the client of a stream has gone. The connection to its server
+// was aborted then: what comes of that is no fault of the server's.
+func (x *exchange) departed() bool { return x.stream != nil && x.presence.departed() }
+
+func (p *presence) departed() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.left
 }
 
 // reset makes it ready for the next stream. Nobody watches the one before any more.

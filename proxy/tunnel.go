@@ -245,6 +245,8 @@ func (x *exchange) runTunnel(sent int64) {
 	switch {
 	case isTimeout(t.err):
 		x.end('c', 'D')
+	case t.err != nil && x.departed():
+		x.end('C', 'D')
 	case t.err != nil:
 		x.end(t.who, 'D')
 	}
