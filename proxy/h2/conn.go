@@ -61,6 +61,7 @@ type Conn struct {
 	ends, sentData int
 	idleSince      time.Time
 	draining       drainState
+	final          uint32      // once drained, the last stream that is served
 	patient        *time.Timer // for the client's word that it knows of the drain
 	done           bool        // the connection has ended
 	// quiet tells that no handler is at work any more, or nobody writes; room that there
@@ -93,6 +94,10 @@ func New(t Transport, o Options, h Handler) *Conn {
 	c.idleSince = time.Now()
 	c.quiet.L, c.room.L = &c.mu, &c.mu
 	c.resets = make([]uint32, resetsPerStream*c.o.Streams)
+	c.putSettings() // here, since a drain may come before Serve
+	if extra := c.o.ConnWindow - defaultWindow; extra > 0 {
+		c.putWindow(0, extra)
+	}
 	return c
 }
 
@@ -123,10 +128,6 @@ func newFramer(r io.Reader) *http2.Framer {
 func (c *Conn) Serve(first []byte) error {
 	c.in.first = first
 	c.mu.Lock()
-	c.putSettings()
-	if extra := c.o.ConnWindow - defaultWindow; extra > 0 {
-		c.putWindow(0, extra)
-	}
 	c.flush()
 	err := c.readPreface()
 	for err == nil {
@@ -148,7 +149,11 @@ func (c *Conn) end(err error) error {
 		err = nil
 	}
 	if !c.done && (c.draining != drained || code != http2.ErrCodeNo) {
-		c.putGoAway(c.last, code, reason)
+		last := c.last
+		if c.draining == drained { // it may not grow any more (RFC 9113, section 6.8)
+			last = c.final
+		}
+		c.putGoAway(last, code, reason)
 	}
 	c.flush()
 	c.abandon()
@@ -232,9 +237,9 @@ func (c *Conn) lastCall() {
 		c.mu.Unlock()
 		return
 	}
-	c.draining = drained
+	c.draining, c.final = drained, c.last
 	c.patient.Stop()
-	c.putGoAway(c.last, http2.ErrCodeNo, "")
+	c.putGoAway(c.final, http2.ErrCodeNo, "")
 	over := c.running == 0
 	c.flushAside()
 	if over {

@@ -42,6 +42,9 @@ func (c *Conn) readFrame() error {
 	if err := c.charge(fh.Type); err != nil {
 		return err
 	}
+	if _, err := c.expired(); err != nil { // frames without a stream gain no time
+		return err
+	}
 	switch {
 	case fh.Type == http2.FrameWindowUpdate:
 		return c.readWindow(fh)

@@ -51,12 +51,8 @@ func (c *Conn) turnAway(s *Stream, code http2.ErrCode) error {
 	id := s.id
 	c.putReset(id, code)
 	c.noteReset(id)
-	draining := c.draining == drained
 	c.flushAside()
 	c.recycle(s)
-	if draining {
-		return nil
-	}
 	return c.spend(&c.purses.resets, "resets")
 }
 
