@@ -235,23 +235,30 @@ func testClientEndsInHead(t *testing.T) {
 	}
 }
 
+// lineEndRoutes write paths that they were given into a head of their own.
+const lineEndRoutes = `
+	[[route]]
+	hosts = ["app.example"]
+	paths = ["/api"]
+	strip_prefix = "/api"
+	backend = "app"
+
+	[[route]]
+	hosts = ["moved.example"]
+	redirect = "https://app.example{uri}"
+`
+
 func testEncodedLineEnds(t *testing.T) {
 	rec := edgetest.Record(t, edgetest.Echo)
-	edge := edgetest.Start(t, edgetest.Config{Text: rec.Backend("app") + `
-		[[route]]
-		hosts = ["app.example"]
-		paths = ["/api"]
-		strip_prefix = "/api"
-		backend = "app"
+	edge := edgetest.Start(t, edgetest.Config{Text: rec.Backend("app") + lineEndRoutes})
+	edgetest.Run(t, edge, rec, lineEndCases())
+}
 
-		[[route]]
-		hosts = ["moved.example"]
-		redirect = "https://app.example{uri}"
-	`})
+func lineEndCases() []edgetest.Case {
 	moved := func(target string) string {
 		return request("GET "+target+" HTTP/1.1", "Host: moved.example")
 	}
-	edgetest.Run(t, edge, rec, []edgetest.Case{
+	return []edgetest.Case{
 		refused("H1-65_in_the_path", each(withTarget, "/api/%0d%0aX-Forwarded-User:%20admin",
 			"/api/x%0d%0a%0d%0aGET%20/admin", "/api/%0a", "/api/%0D")...),
 		served("H1-65_in_the_query", wantPath("/x?%0d%0aX:%20y"),
@@ -267,7 +274,7 @@ func testEncodedLineEnds(t *testing.T) {
 				}
 			},
 		},
-	})
+	}
 }
 
 // A head that was large leaves a large buffer, in which more can arrive at once

@@ -30,6 +30,7 @@ func TestSecurityH2Forms(t *testing.T) {
 	}{
 		{"H1", plain(""), 250, [][]edgetest.Case{framingCases(), lengthCases(), chunkCases(),
 			trailerCases(), lineCases(), limitCases(), targetCases(), hostFieldCases(), bodyCases()}},
+		{"H1_rewritten", routes(lineEndRoutes), 5, [][]edgetest.Case{lineEndCases()}},
 		{"HOP", plain(edgeToken), 50, [][]edgetest.Case{hopByHopCases(), connectionCases()}},
 		{"ID", plain(""), 100, [][]edgetest.Case{identityCases()}},
 		{"ID_trusted", trustingSite, 30, [][]edgetest.Case{trustedCases()}},

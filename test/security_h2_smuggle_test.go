@@ -62,6 +62,7 @@ func TestSecurityH2Bodies(t *testing.T) {
 func TestSecurityH2Order(t *testing.T) {
 	for name, test := range map[string]func(*testing.T){
 		"H2-03_data_behind_the_end":                 testDataBehindEnd,
+		"H1-13_data_that_pass_the_limit_later":      testDataPassLimit,
 		"H2-19_trailers_that_do_not_end":            testTrailersWithoutEnd,
 		"H2-32_bomb":                                testBomb,
 		"H2-32_crumbs":                              testCrumbs,
@@ -126,6 +127,27 @@ func testDataBehindEnd(t *testing.T) {
 	if len(requests) > 10 || strings.Contains(raw, "admin") {
 		t.Errorf("the server got %q", raw)
 	}
+}
+
+func testDataPassLimit(t *testing.T) {
+	edge, rec := startSite(t, edgetest.Echo, "")
+	f := edge.DialHTTP2(t, "app.example")
+	f.Headers(1, false, edgetest.Post("small.example", "/")...).Data(1, false, "a")
+	if !edgetest.Until(func() bool { return rec.Count() == 1 }) {
+		t.Fatal("the server heard nothing")
+	}
+	f.Data(1, false, strings.Repeat("a", 1024)).Data(1, true, edgetest.Bytes(smuggled))
+	if r := f.Wait(1); r.Status != "413" {
+		t.Errorf("%+v", r)
+	}
+	if r := f.Ask(3, edgetest.Get("app.example", "/next")...); string(r.Body) != "GET /next" {
+		t.Errorf("another stream: %+v", r)
+	}
+	requests, raw := rec.Take()
+	if len(requests) != 2 || requests[0].Err == nil || strings.Contains(raw, "admin") {
+		t.Errorf("the server got %q", raw)
+	}
+	onlyCanaries(t, edge, rec)
 }
 
 func testTrailersWithoutEnd(t *testing.T) {

@@ -24,7 +24,9 @@ func RunFramed(t *testing.T, e *Edge, r *Recorder, cases []Case) (ran int) {
 		t.Run(c.Name, func(t *testing.T) {
 			l := &line{t: t, e: e, r: r}
 			for _, in := range inputs {
-				l.run(in)
+				if l.run(in); t.Failed() { // what follows may have to be waited for
+					break
+				}
 			}
 			for _, f := range e.canaries(t, true) {
 				t.Error(f)
