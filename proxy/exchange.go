@@ -193,6 +193,9 @@ func (x *exchange) act() {
 	case r.Redirect != nil:
 		x.end('L', 'R')
 		x.redirect(r.Redirect)
+	case r.Handler != nil && x.stream != nil && x.req.Upgrade != nil:
+		x.end('P', 'R') // a 200 would be taken for a tunnel (RFC 8441, section 4)
+		x.fail(http.StatusNotImplemented)
 	case r.Handler != nil:
 		x.end('L', 'R')
 		x.handle(r.Handler)

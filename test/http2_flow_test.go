@@ -224,6 +224,7 @@ func TestSecurityWSStream(t *testing.T) {
 		for i, c := range []struct{ host, path, want string }{
 			{"app.example", "/wrong-key", "502"}, {"app.example", "/200", "502"},
 			{"app.example", "/401", "401"}, {"plain.example", "/ws", "501"},
+			{"text.example", "/ws", "501"}, {"moved.example", "/ws", "308"},
 		} {
 			id := uint32(3 + 2*i)
 			f.Headers(id, false, connect(c.host, c.path)...)

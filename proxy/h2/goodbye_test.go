@@ -122,3 +122,15 @@ func TestIdleConnectionsEndInSpiteOfPings(t *testing.T) {
 	}
 	t.Error("the connection stays open")
 }
+
+// No setting makes the window of the connection smaller than it is at first.
+func TestSmallestWindowOfAConnection(t *testing.T) {
+	o := options()
+	o.ConnWindow = 1000
+	p := start(t, o, echo)
+	_ = p.head(1, false, post("/")...)
+	_ = p.WriteData(1, true, make([]byte, 10_000))
+	if a := p.wait(1); len(a.body) != 10_000 {
+		t.Errorf("%+v", a)
+	}
+}

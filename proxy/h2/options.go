@@ -34,7 +34,7 @@ type Options struct {
 	Streams int
 	// StreamWindow and ConnWindow are how many bytes of bodies the client may send
 	// ahead of who reads them: 0 is 256 KiB for a stream, and 1 MiB for the
-	// connection.
+	// connection, which has 64 KiB at least (RFC 9113, section 6.9.2).
 	StreamWindow, ConnWindow int
 	// Head bounds the preface, and a head from its first frame to its last. Frame bounds
 	// any other frame. KeepAlive bounds the time without any stream. 0 is no bound.
@@ -82,6 +82,7 @@ func (o Options) complete() Options {
 	if o.ConnWindow <= 0 {
 		o.ConnWindow = max(defaultConnWindow, o.StreamWindow)
 	}
+	o.ConnWindow = max(o.ConnWindow, defaultWindow)
 	if o.Crew == nil {
 		o.Crew = NewCrew(0, nil)
 	}
