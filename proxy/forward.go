@@ -180,6 +180,9 @@ func (x *exchange) attempt() failure {
 	if x.unfit() {
 		return failure{emptyAnswer, errUnfit}
 	}
+	if x.departed() {
+		return failure{noConnection, backend.ErrGone}
+	}
 	if f := x.connect(); f.cause != none {
 		return f
 	}
