@@ -125,7 +125,12 @@ func TestFirstServer(t *testing.T) {
 func TestRandomServers(t *testing.T) {
 	all := newActors(t, "weight = 2", "weight = 2", "weight = 1")
 	edge := edgetest.Start(t, cast(`balance = "random"`, all...))
-	got := tour(t, edge, 500)
+	got := map[string]int{}
+	for range 5 { // a connection of a test lives for Patience only
+		for server, n := range tour(t, edge, 100) {
+			got[server] += n
+		}
+	}
 	if got["s1"] < 140 || got["s2"] < 140 || got["s3"] < 50 || got["s3"] > 150 {
 		t.Errorf("of 500 requests the servers got %v", got)
 	}

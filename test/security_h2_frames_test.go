@@ -158,13 +158,15 @@ func TestSecurityH2Deaf(t *testing.T) {
 		ended := func() bool { return edge.App.View().Node.Connections == 0 }
 		weighed(t, rec, func() {
 			for sent < requests && !ended() {
-				const at = 50 // never more than may be open
+				const at = 50 // never more than may be open, with those that are about to end
 				for range at {
 					w.open(true, edgetest.Get("app.example", fmt.Sprintf("/%d", w.next))...)
 				}
 				w.flush()
 				sent += at
-				wait(t, "answers, or the end", func() bool { return served.Load() >= sent || ended() })
+				wait(t, "answers, or the end", func() bool {
+					return served.Load() >= sent && edge.App.View().Backends[0].Active == 0 || ended()
+				})
 			}
 		})
 		if n := served.Load(); n > requests/2 {

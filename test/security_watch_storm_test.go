@@ -141,11 +141,22 @@ func clientFaults(t *testing.T) {
 			}
 		}
 	})
+	// A client that is given up before its server would be, and one that stands
+	// still for longer than a server may.
+	clientFaultsWith(t, rec, "150ms", "2s", faults())
+	clientFaultsWith(t, rec, "1500ms", "1s", []string{
+		get("/large"), sized("hello")[:len(sized("hello"))-3], chunked("5⏎hel"),
+	})
+}
+
+// clientFaultsWith does these faults, over plain HTTP and TLS, with these times for
+// the client and the server.
+func clientFaultsWith(t *testing.T, rec *edgetest.Recorder, client, server string, texts []string) {
 	edge := edgetest.Start(t, edgetest.Config{Text: `
 		[timeouts]
-		client = "150ms"
+		client = "` + client + `"
 		request_head = "150ms"
-		server = "100ms"
+		server = "` + server + `"
 		` + rec.Backend("app", `retries = 0`) + site + `
 		[backends.app.check]
 		type = "tcp"
@@ -160,7 +171,7 @@ func clientFaults(t *testing.T) {
 		func() *edgetest.Client { return edge.DialTLS(t, "app.example") },
 	}
 	for _, dial := range dials {
-		for _, text := range faults() {
+		for _, text := range texts {
 			clientsEnd(rec, dial, text)
 			if m := once(t, edge.HTTP, get("/")); m.Status != 200 {
 				t.Fatalf("after %.60q the next client gets %+v", text, m)
