@@ -158,7 +158,7 @@ func TestSecurityH2Deaf(t *testing.T) {
 		ended := func() bool { return edge.App.View().Node.Connections == 0 }
 		weighed(t, rec, func() {
 			for sent < requests && !ended() {
-				const at = 50 // never more than may be open, with those that are about to end
+				const at = 20 // a hundred may be open, and those before may be about to end still
 				for range at {
 					w.open(true, edgetest.Get("app.example", fmt.Sprintf("/%d", w.next))...)
 				}
