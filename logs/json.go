@@ -22,6 +22,7 @@ import (
 //	path, query      the target; query only if it is wanted
 //	protocol, status of the answer, 0 when there was none
 //	route, backend, server
+//	user             who was signed in
 //	request_id, user_agent, referer
 //	bytes_in, bytes_out
 //	time_request_ms  to receive the head (HAProxy's TR)
@@ -90,6 +91,7 @@ func (j *jsonLine) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 	addString(enc, "route", r.Route)
 	addString(enc, "backend", r.Backend)
 	addString(enc, "server", r.Server)
+	addString(enc, "user", r.User)
 	addBytes(enc, "request_id", r.RequestID)
 	addBytes(enc, "user_agent", r.UserAgent)
 	addBytes(enc, "referer", r.Referer)

@@ -165,9 +165,9 @@ func (a *AffinityCookie) append(b []byte, f *affinity, s *backend.Server, now ti
 	return append(b, "\r\n"...)
 }
 
-// withoutCookie writes a Cookie field without the pairs of one name, and nothing
-// when no other is left.
-func withoutCookie(b []byte, f *h1.Field, name string) []byte {
+// withoutCookies writes a Cookie field without our own pairs and those of one name,
+// "" being none, and nothing when no other is left.
+func withoutCookies(b []byte, f *h1.Field, name string) []byte {
 	began := len(b)
 	b = append(append(b, f.Name...), ": "...)
 	empty := true
@@ -175,7 +175,7 @@ func withoutCookie(b []byte, f *h1.Field, name string) []byte {
 		var pair []byte
 		pair, rest, _ = bytes.Cut(rest, []byte(";"))
 		pair = bytes.Trim(pair, " \t")
-		if _, ours := valueOf(pair, name); ours || len(pair) == 0 {
+		if _, same := valueOf(pair, name); same && name != "" || len(pair) == 0 || isOurCookie(pair) {
 			continue
 		}
 		if !empty {

@@ -41,6 +41,7 @@ func (x *exchange) appendAnswerHead(b []byte, f framing) []byte {
 			continue
 		}
 		if ch.drops(h.Name, &present) || x.isRequestIDName(h.Name) || x.isAltSvc(h) ||
+			setsOurCookie(h) ||
 			cookie != nil && setsCookie(h, cookie.Name) {
 			continue
 		}

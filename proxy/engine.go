@@ -49,6 +49,7 @@ type Engine struct {
 	crew       *h2.Crew
 	clients    perClient
 	conns      registry
+	admitted   admitted
 	counters   Counters
 }
 
@@ -218,6 +219,7 @@ func (x *exchange) abandon() (answered bool) {
 	x.dropServer()
 	x.endRepeats()
 	x.leaveLimits()
+	x.closeGate()
 	if x.answered || x.snap == nil {
 		return false
 	}

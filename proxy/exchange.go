@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"doorward/internal/access"
+	"doorward/internal/gate"
 	"doorward/proxy/backend"
 	"doorward/proxy/h1"
 	"doorward/proxy/limit"
@@ -45,6 +46,11 @@ type exchange struct {
 	believed bool // the peer is a trusted proxy
 	route    *Route
 	path     []byte // what the server gets, without query
+
+	// What the gate was asked and answered, and who else passed one.
+	question gate.Question
+	verdict  gate.Verdict
+	links    admittedLinks
 
 	// The server and the connection to it, while there is one.
 	backend *backend.Backend
@@ -180,6 +186,7 @@ func (x *exchange) serve() {
 		x.local(http.StatusNoContent, "", nil)
 		return
 	}
+	x.askGate() // before the limits, which may be the user's own
 	if x.passLimits() {
 		x.act()
 	}
@@ -190,12 +197,11 @@ func (x *exchange) act() {
 	r := x.route
 	x.boundClient(r.ClientTimeout)
 	switch {
+	case x.heldBack():
 	case r.Redirect != nil:
 		x.end('L', 'R')
 		x.redirect(r.Redirect)
-	case r.Handler != nil && x.stream != nil && x.req.Upgrade != nil:
-		x.end('P', 'R') // a 200 would be taken for a tunnel (RFC 8441, section 4)
-		x.fail(http.StatusNotImplemented)
+	case r.Handler != nil && x.refusesUpgrade():
 	case r.Handler != nil:
 		x.end('L', 'R')
 		x.handle(r.Handler)

@@ -60,7 +60,7 @@ func (t *Trial) Expand(template Template) string { return string(template.append
 // least trusted proxies may.
 func Passes(name string) (anybody, proxies bool) {
 	g := guardOf([]byte(name))
-	return g == passes, g == passes || g == trusted
+	return g == passes, g == passes || g == trusted || g == identity
 }
 
 // ProtectedFromConnection is protectedFromConnection.

@@ -14,6 +14,7 @@ func (x *exchange) finish() {
 	x.dropServer()
 	x.endRepeats()
 	x.leaveLimits()
+	x.closeGate()
 	x.c.requests.Add(1)
 	x.measure()
 	x.count()

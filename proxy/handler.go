@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"crypto/tls"
 	"io"
 	"net/http"
 	"net/url"
@@ -44,7 +45,9 @@ func (x *exchange) httpRequest(ctx context.Context, body io.Reader) (*http.Reque
 		ContentLength: max(x.req.Length, 0), Body: http.NoBody,
 		RemoteAddr: x.client.String(),
 	}
-	r.TLS = x.c.tlsState()
+	if r.TLS = x.c.tlsState(); r.TLS == nil && x.scheme == "https" {
+		r.TLS = &tls.ConnectionState{} // with a proxy that we trust
+	}
 	if x.req.HasBody() {
 		r.Body = io.NopCloser(body)
 		if x.req.Chunked {

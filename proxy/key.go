@@ -41,6 +41,9 @@ func (x *exchange) text(k Key) []byte {
 	case ByCookie:
 		v, _ := x.cookie(k.Name)
 		return v
+	case ByUser:
+		x.keyBuf = append(x.keyBuf[:0], x.rec.User...)
+		return x.keyBuf
 	}
 	return nil
 }

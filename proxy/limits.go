@@ -58,8 +58,11 @@ func (x *exchange) leaveLine() {
 }
 
 func (x *exchange) appendLimitKey(b []byte, l *RateLimit) []byte {
-	if l.By == ByRoute {
+	switch {
+	case l.By == ByRoute:
 		return limit.AppendRoute(b, x.route.Name)
+	case l.By == ByUser && x.rec.User != "":
+		return limit.AppendUser(b, x.rec.User)
 	}
 	return l.Limiter.AppendClient(b, x.client.Addr())
 }

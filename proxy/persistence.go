@@ -43,7 +43,7 @@ func (x *exchange) findServer() {
 // appendKey writes what a table knows the client by, nothing if this request does
 // not show it.
 func (x *exchange) appendKey(b []byte, k Key, t *stick.Table) []byte {
-	if k.Kind == ByAddress || k.Kind == ByUser {
+	if k.Kind == ByAddress || k.Kind == ByUser && x.rec.User == "" {
 		return t.AppendAddr(b, x.client.Addr())
 	}
 	return append(b, x.text(k)...)

@@ -4,10 +4,11 @@ package proxy
 type guard uint8
 
 const (
-	passes  guard = iota
-	ours          // a forwarding field, which we write ourselves
-	trusted       // passes only from a trusted proxy
-	never         // nobody may send it
+	passes   guard = iota
+	ours           // a forwarding field, which we write ourselves
+	trusted        // passes only from a trusted proxy
+	identity       // says who the user is: passes like the above, until we say that
+	never          // nobody may send it
 )
 
 // maxGuarded is longer than every name below: more of a name need not be seen.
@@ -21,7 +22,7 @@ func guardOf(name []byte) guard {
 		return passes
 	}
 	switch name[0] | 0x20 {
-	case 'x', 'f', 'p':
+	case 'x', 'f', 'p', 'r':
 	default:
 		return passes
 	}
@@ -78,6 +79,15 @@ func guardOfFolded(name string) guard {
 		return never
 	case "x-real-ip":
 		return trusted
+	case "x-forwarded-user", "x-forwarded-email", "x-forwarded-groups", "x-remote-user",
+		"x-forwarded-preferred-username", "x-forwarded-access-token":
+		return identity
+	}
+	for _, p := range [...]string{"remote-", "x-authentik-", "x-auth-request-", "x-doorward-",
+		"x-pomerium-", "x-webauth-"} {
+		if hasPrefix(name, p) {
+			return identity
+		}
 	}
 	for _, p := range [...]string{"x-ssl-", "x-client-cert"} {
 		if hasPrefix(name, p) {

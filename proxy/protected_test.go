@@ -21,6 +21,8 @@ var (
 		"X-Original-Uri", "X-Rewrite-Url", "X-Http-Method", "X-Http-Method-Override",
 		"X-Envoy-External-Address", "X-Arr-Ssl", "X-Arr-Log-Id",
 		"X-Forwarded-" + strings.Repeat("long", 50),
+		"Remote-User", "X-Authentik-Username", "X-Auth-Request-Email", "X-Pomerium-Jwt-Assertion",
+		"X-Doorward-User", "X-Forwarded-Preferred-Username", "X-Remote-User", "X-Webauth-User",
 	}
 	fromNobody = []string{
 		"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "Proxy",

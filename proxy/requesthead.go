@@ -22,8 +22,9 @@ func (x *exchange) appendRequestHead(b []byte) []byte {
 		f := &x.req.Fields[i]
 		switch {
 		case !x.forwards(f) || r.Request.drops(f.Name, &present):
-		case x.affinity.sent && f.Kind == h1.Cookie && r.Persistence.Cookie.Indirect:
-			b = withoutCookie(b, f, r.Persistence.Cookie.Name)
+		case f.Kind == h1.Cookie:
+			b = x.appendCookies(b, f)
+		case f.Kind == h1.Authorization && x.verdict.HideAuthorization:
 		default:
 			b = appendField(b, f)
 		}
@@ -31,6 +32,7 @@ func (x *exchange) appendRequestHead(b []byte) []byte {
 	b = x.appendFraming(b)
 	b = x.appendForwarding(b)
 	b = x.appendClientCertificate(b)
+	b = append(b, x.verdict.Head...)
 	if name := x.snap.RequestIDHeader; name != "" {
 		b = append(b, name...)
 		b = append(b, ": "...)
@@ -99,6 +101,8 @@ func (x *exchange) forwards(f *h1.Field) bool {
 		return false
 	case trusted:
 		return x.believed
+	case identity:
+		return x.believed && !x.snap.SignIn
 	}
 	if hasUnderscore(f.Name) && !x.snap.PassUnderscores {
 		return false

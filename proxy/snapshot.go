@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"doorward/internal/gate"
 	"doorward/internal/netset"
 	"doorward/internal/tally"
 	"doorward/proxy/backend"
@@ -49,6 +50,9 @@ type Snapshot struct {
 	// PassUnderscores forwards request fields with "_" in their name, which are
 	// dropped otherwise.
 	PassUnderscores bool
+	// SignIn says that servers are told by us who the user is: nobody else may, not
+	// even a trusted proxy.
+	SignIn bool
 	// Answers changes the answers that belong to no route.
 	Answers AnswerChanges
 	// Pages are the error pages that belong to no route.
@@ -57,6 +61,8 @@ type Snapshot struct {
 	parser h1.Parser
 	// forwards are the routes that have a backend, by their name and its.
 	forwards map[[2]string]bool
+	// named are the routes by their name.
+	named map[string]*Route
 	// turns has room for as many handshakes as may be at work; nil is no bound.
 	turns chan struct{}
 }
@@ -104,6 +110,8 @@ type Route struct {
 	Redirect *Redirect
 	// Handler answers here.
 	Handler http.Handler
+	// Gate decides who passes; nil is everybody, and nobody is known by name.
+	Gate gate.Gate
 	// Networks are the only ones that may pass; nil is all.
 	Networks *netset.Set
 	// Client is what the route wants of the certificates of clients.
@@ -164,7 +172,9 @@ type Pages map[int]Page
 func (s *Snapshot) Prepare() {
 	s.parser = h1.Parser{Limits: s.Limits.Limits, Protected: protectedFromConnection}
 	s.forwards = make(map[[2]string]bool, len(s.Routes))
+	s.named = make(map[string]*Route, len(s.Routes))
 	for _, r := range s.Routes {
+		s.named[r.Name] = r
 		if r.Backend != nil {
 			s.forwards[[2]string{r.Name, r.Backend.Name()}] = true
 		}

@@ -101,7 +101,8 @@ func (t *Template) append(b []byte, x *exchange) []byte {
 			b = append(b, x.requestID()...)
 		case schemeValue:
 			b = append(b, x.scheme...)
-		case userValue: // nobody is known before sign-in
+		case userValue:
+			b = append(b, x.rec.User...)
 		case methodValue:
 			b = append(b, x.req.Method...)
 		case pathValue:

@@ -198,6 +198,7 @@ func (x *exchange) appendSwitch(b []byte) []byte {
 		f := &x.resp.Fields[i]
 		if f.Kind.HopByHop() || f.Kind == h1.ContentLength || f.Kind == h1.Forbidden ||
 			ch.drops(f.Name, &present) || x.isRequestIDName(f.Name) ||
+			setsOurCookie(f) ||
 			cookie != nil && setsCookie(f, cookie.Name) ||
 			x.stream != nil && h1.EqualFold(f.Name, "sec-websocket-accept") {
 			continue

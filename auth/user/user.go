@@ -48,6 +48,7 @@ type User struct {
 	HasPassword bool `json:"has_password,omitempty"`
 	MustChange  bool `json:"must_change,omitempty"`
 
+	// Created is when the account was made, SignedIn when somebody last signed in.
 	Created  time.Time `json:"created"`
 	SignedIn time.Time `json:"signed_in,omitzero"`
 }
@@ -76,6 +77,7 @@ type Identity struct {
 // Token is a secret of a user or a service for programs. The secret itself is
 // kept nowhere.
 type Token struct {
+	// ID names the token in lists, UserID is whose it is, Title what it is for.
 	ID     string `json:"id"`
 	UserID string `json:"user"`
 	Title  string `json:"title"`

@@ -37,6 +37,8 @@ type Record struct {
 	RequestID []byte
 	// UserAgent and Referer are the request's fields of that name.
 	UserAgent, Referer []byte
+	// User is the name of who was signed in; empty when nobody was.
+	User string
 	// Status is the status code sent, 0 when none was.
 	Status int
 	// BytesIn and BytesOut count what was read from and written to the client

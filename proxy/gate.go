@@ -1,0 +1,103 @@
+package proxy
+
+import (
+	"bytes"
+	"net/http"
+
+	"doorward/internal/gate"
+	"doorward/proxy/h1"
+)
+
+// askGate lets the route's gate decide, on the path that is forwarded.
+func (x *exchange) askGate() {
+	g := x.route.Gate
+	if g == nil {
+		return
+	}
+	x.question = gate.Question{
+		Host: x.host, Authority: x.req.Host, Path: x.path, Query: x.req.Query,
+		Method: x.req.Method, Secure: x.scheme == "https", Upgrade: x.req.Upgrade,
+		GRPC: x.isGRPC(), Client: x.client.Addr(), Fields: x,
+	}
+	if x.question.Authority == nil {
+		x.question.Authority = x.req.Authority
+	}
+	x.verdict = g.Check(&x.question)
+	if x.verdict.Pass != nil {
+		x.rec.User = x.verdict.Pass.UserName()
+		x.e.admitted.add(x)
+	}
+}
+
+// heldBack answers in place of the route, if the gate wants it so.
+func (x *exchange) heldBack() bool {
+	v := &x.verdict
+	switch {
+	case v.Answer == nil && v.Status == 0:
+		return false
+	case v.Status == 0:
+		x.end('L', 'R')
+	default:
+		x.end('P', 'R')
+	}
+	if v.Answer == nil || v.Status != 0 && x.question.GRPC {
+		x.fail(v.Status)
+		return true
+	}
+	x.handle(v.Answer)
+	return true
+}
+
+// closeGate ends what the verdict was good for.
+func (x *exchange) closeGate() {
+	if x.verdict.Pass != nil {
+		x.e.admitted.remove(x)
+	}
+	x.verdict, x.question = gate.Verdict{}, gate.Question{}
+}
+
+// ourCookies are how the names of our own cookies begin, as software that ignores
+// case might read them. They are secrets of ours, and no server's to get or to set.
+var ourCookies = [...]string{"__host-doorward", "__secure-doorward"}
+
+// isOurCookie tells whether a pair of a Cookie or Set-Cookie field is ours.
+func isOurCookie(pair []byte) bool {
+	pair = bytes.TrimLeft(pair, " \t=")
+	for _, name := range ourCookies {
+		if len(pair) >= len(name) && h1.EqualFold(pair[:len(name)], name) {
+			return true
+		}
+	}
+	return false
+}
+
+// appendCookies writes a Cookie field without the pairs that are between the client
+// and us, and nothing when no other is left. A field with none of them stays as it is.
+func (x *exchange) appendCookies(b []byte, f *h1.Field) []byte {
+	affinity := ""
+	if x.affinity.sent && x.route.Persistence.Cookie.Indirect {
+		affinity = x.route.Persistence.Cookie.Name
+	}
+	if affinity == "" && !bytes.Contains(f.Value, []byte("-doorward")) &&
+		!bytes.Contains(f.Value, []byte("-DOORWARD")) {
+		return appendField(b, f)
+	}
+	return withoutCookies(b, f, affinity)
+}
+
+// setsOurCookie tells whether a field of an answer would make clients send a cookie
+// that only we may set.
+func setsOurCookie(f *h1.Field) bool {
+	return h1.EqualFold(f.Name, "set-cookie") && isOurCookie(f.Value)
+}
+
+// refusesUpgrade tells whether a route that answers itself was asked for a tunnel over
+// a stream: a 200 would be taken for one (RFC 8441, section 4).
+func (x *exchange) refusesUpgrade() bool {
+	if x.stream == nil || x.req.Upgrade == nil {
+		return false
+	}
+	x.end('P', 'R')
+	x.fail(http.StatusNotImplemented)
+	return true
+}
