@@ -1,0 +1,123 @@
+package page
+
+import "time"
+
+// Area is what the pages of an account have in common.
+type Area struct {
+	Frame
+	// Without says which pages there are not.
+	Without Without
+}
+
+// Without are pages that an account does not have.
+type Without struct{ Tokens, Password, Identities bool }
+
+// Account is the view of the profile. It POSTs "locale", empty for the browser's,
+// to /account.
+type Account struct {
+	Area
+	EmailVerified bool
+	// Groups are those of the user, with where each is from.
+	Groups []Group
+	// GroupsUnknown says that the provider could not tell all of them.
+	GroupsUnknown bool
+	// Created is when the account was made, SignedIn the last sign-in.
+	Created, SignedIn time.Time
+}
+
+// Group is a group that somebody is in.
+type Group struct {
+	// Name is the one that rules name, Title the one to show; empty is Name.
+	Name, Title string
+	// Source says in words where the user has it from.
+	Source string
+}
+
+// Sessions is the view of the sessions of a user. It POSTs "end" = an ID, or
+// "others" for all but this one, to /account/sessions.
+type Sessions struct {
+	Area
+	Sessions []Session
+}
+
+// Session is one session of the user.
+type Session struct {
+	ID string
+	// Current is the one that asks for this page.
+	Current bool
+	// Client is the address it began from, Agent the User-Agent, Provider the title
+	// of who signed in; empty is a local password.
+	Client, Agent, Provider string
+	// MFA says that a second factor was used.
+	MFA                        bool
+	Created, LastSeen, Expires time.Time
+}
+
+// Tokens is the view of the tokens of a user. It POSTs "title", "days" (a number,
+// 0 is for ever) and any number of "route" to make one, or "delete" = an ID, to
+// /account/tokens.
+type Tokens struct {
+	Area
+	Tokens []Token
+	// New is shown this once.
+	New *NewToken
+	// Title and Days fill the form in again after a problem.
+	Title string
+	Days  int
+	// Routes may be chosen; empty gives no choice.
+	Routes []Choice
+	// MaxDays is how long a token may live; 0 has no limit.
+	MaxDays int
+}
+
+// Token is one token of the user.
+type Token struct {
+	ID, Title string
+	// Routes are the titles of what it opens; empty is all that its user may.
+	Routes []string
+	// Expires is zero for never, LastUsed for not yet.
+	Created, Expires, LastUsed time.Time
+}
+
+// NewToken is a token that was made just now.
+type NewToken struct{ Title, Secret string }
+
+// Choice is something that may be chosen in a form.
+type Choice struct {
+	Value, Title string
+	Chosen       bool
+}
+
+// Password is the view of the page that changes the password. It POSTs "current",
+// "new" and "again" to Action.
+type Password struct {
+	Area
+	// Action is an address of ours; empty is /account/password.
+	Action string
+	// Must says that the user cannot go on without: the page then stands alone.
+	Must bool
+	// First says that there is none yet: it then asks for no current one.
+	First bool
+	// MinLength is how many characters it has at least; 0 says nothing.
+	MinLength int
+}
+
+// Identities is the view of the accounts at providers. It POSTs "unlink" = the
+// name of a provider or "link" = the name of one to /account/identities.
+type Identities struct {
+	Area
+	Linked []Identity
+	// Others may be linked; their URL is not used.
+	Others []Provider
+}
+
+// Identity is an account at a provider that signs the user in.
+type Identity struct {
+	// Provider is whose it is.
+	Provider Provider
+	// Name and Email are what the provider said last.
+	Name, Email string
+	// Kept says that it cannot be removed: it is the only way in.
+	Kept             bool
+	Linked, SignedIn time.Time
+}
