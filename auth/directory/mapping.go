@@ -1,0 +1,136 @@
+package directory
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"doorward/auth/user"
+)
+
+// Mapping is what the configuration says about groups.
+type Mapping struct {
+	// Groups are the groups with a section of their own, by name.
+	Groups map[string]Group
+	// Defaults are groups that everybody is in who has an identity at the provider,
+	// by the provider's name.
+	Defaults map[string][]string
+}
+
+// Group says who is in a group, beside the members that the store has.
+type Group struct {
+	// ProviderGroups and Roles are as providers write them.
+	ProviderGroups []string
+	Roles          []string
+	// Users are names, or e-mail addresses that were verified.
+	Users []string
+}
+
+// mapping is a Mapping the other way round. It does not change.
+type mapping struct {
+	names    []string
+	byGroup  map[string][]string
+	byRole   map[string][]string
+	byUser   map[string][]string
+	defaults map[string][]string
+}
+
+func compile(m Mapping) mapping {
+	c := mapping{
+		names:   slices.Sorted(maps.Keys(m.Groups)),
+		byGroup: map[string][]string{}, byRole: map[string][]string{},
+		byUser: map[string][]string{}, defaults: map[string][]string{},
+	}
+	for _, name := range c.names {
+		group := m.Groups[name]
+		for _, from := range group.ProviderGroups {
+			c.byGroup[from] = append(c.byGroup[from], name)
+		}
+		for _, role := range group.Roles {
+			c.byRole[role] = append(c.byRole[role], name)
+		}
+		for _, login := range group.Users {
+			login = Canonical(login)
+			c.byUser[login] = append(c.byUser[login], name)
+		}
+	}
+	for provider, groups := range m.Defaults {
+		c.defaults[provider] = slices.Clone(groups)
+	}
+	return c
+}
+
+// sources collects groups with where each comes from.
+type sources map[string][]string
+
+func (s sources) add(groups []string, from ...string) {
+	for _, group := range groups {
+		text := strings.Join(from, "")
+		if !slices.Contains(s[group], text) {
+			s[group] = append(s[group], text)
+		}
+	}
+}
+
+// view is the user with all groups. Where a provider cannot tell the groups, its
+// default groups are not given either: they could be what an error gives away.
+func (m *mapping) view(u *user.User) *user.View {
+	found, unknown := sources{}, false
+	found.add(u.Groups, "member in the store")
+	found.add(m.byUser[u.Name], "the configuration names the user")
+	if email := Canonical(u.Email); u.EmailVerified && email != u.Name {
+		found.add(m.byUser[email], "the configuration names the verified address ", email)
+	}
+	var roles []string
+	for i := range u.Identities {
+		m.identity(&u.Identities[i], found)
+		roles = append(roles, u.Identities[i].Roles...)
+		unknown = unknown || u.Identities[i].GroupsUnknown
+	}
+	slices.Sort(roles)
+	words := make(map[string]string, len(found))
+	for group, from := range found {
+		words[group] = strings.Join(from, ", ")
+	}
+	v := user.NewView(u, slices.Sorted(maps.Keys(found)), slices.Compact(roles), words)
+	v.GroupsUnknown = unknown
+	return v
+}
+
+func (m *mapping) identity(i *user.Identity, found sources) {
+	for _, role := range i.Roles {
+		found.add(m.byRole[role], "role ", role, " of ", i.Provider)
+	}
+	if i.GroupsUnknown {
+		return
+	}
+	for _, group := range i.Groups {
+		found.add(m.byGroup[group], "group ", group, " of ", i.Provider)
+	}
+	found.add(m.defaults[i.Provider], "everybody of ", i.Provider)
+}
+
+// Configure takes another mapping, at once for all who hold a person.
+func (d *Directory) Configure(m Mapping) {
+	compiled := compile(m)
+	var news []string
+	d.mu.Lock()
+	d.mapping = compiled
+	for id, a := range d.index.byID {
+		old := a.person.View()
+		if view := compiled.view(old.User); !same(old, view) {
+			a.person.Set(view)
+			news = append(news, id)
+		}
+	}
+	d.mu.Unlock()
+	for _, id := range news {
+		d.changed(id)
+	}
+}
+
+// same tells whether two views of the same user are.
+func same(a, b *user.View) bool {
+	return slices.Equal(a.Groups, b.Groups) && slices.Equal(a.Roles, b.Roles) &&
+		maps.Equal(a.Sources, b.Sources) && a.GroupsUnknown == b.GroupsUnknown
+}
