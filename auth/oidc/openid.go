@@ -87,7 +87,11 @@ func (p *openID) userinfo(ctx context.Context, g grant, subject string) (fields,
 		return nil, fmt.Errorf("userinfo: %w", err)
 	}
 	if f.text("sub") != subject {
-		return nil, invalid("userinfo is about another subject (sub)")
+		err := invalid("userinfo is about another subject (sub)")
+		if g.again() {
+			err = revoked(err)
+		}
+		return nil, err
 	}
 	return f, nil
 }
