@@ -109,7 +109,9 @@ func (p *peer) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, errors.New("connection refused")
 	}
 	w := httptest.NewRecorder()
-	p.serve(w, r)
+	if p.serve(w, r); r.Context().Err() != nil {
+		return nil, r.Context().Err()
+	}
 	answer := w.Result()
 	answer.Request = r
 	return answer, nil

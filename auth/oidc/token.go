@@ -122,7 +122,7 @@ func (p *Provider) judged(err error) error {
 		return invalid("the token ended at %s, and here it is %s: is the clock right?",
 			expired.Expiry.UTC().Format(time.RFC3339), p.o.Now().UTC().Format(time.RFC3339))
 	}
-	return invalid("the token is not signed by the provider, or names another issuer")
+	return invalid("the signature or the form of the token is wrong")
 }
 
 // issued finds who has issued the token, by what it says of itself. That is proven
