@@ -15,6 +15,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 
 	"golang.org/x/crypto/chacha20poly1305"
 )
@@ -55,7 +56,7 @@ func (b *Box) Seal(purpose string, plain, aad []byte) string {
 
 // Open is the reverse of Seal. Whatever is wrong, the error is ErrSealed.
 func (b *Box) Open(purpose, sealed string, aad []byte) ([]byte, error) {
-	data, err := encoding.DecodeString(sealed)
+	data, err := decode(sealed)
 	if err != nil {
 		return nil, ErrSealed
 	}
@@ -70,6 +71,14 @@ func (b *Box) Open(purpose, sealed string, aad []byte) ([]byte, error) {
 		}
 	}
 	return nil, ErrSealed
+}
+
+// decode takes the one spelling that we write: the library reads over ends of lines.
+func decode(s string) ([]byte, error) {
+	if strings.ContainsAny(s, "\r\n") {
+		return nil, ErrSealed
+	}
+	return encoding.DecodeString(s)
 }
 
 func sealer(root []byte, purpose string) cipher.AEAD {
@@ -89,7 +98,7 @@ func (b *Box) MAC(purpose string, data ...string) string {
 // Check tells whether MAC, with this or a previous root, made the proof for this
 // data.
 func (b *Box) Check(purpose, proof string, data ...string) bool {
-	given, err := encoding.DecodeString(proof)
+	given, err := decode(proof)
 	if err != nil {
 		return false
 	}
