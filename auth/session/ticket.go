@@ -1,0 +1,56 @@
+package session
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+)
+
+const (
+	// ticketVersion begins every ticket, so that a later form can be told apart.
+	ticketVersion = '1'
+	// ticketText is the length of a ticket: the version and 32 bytes as base64url.
+	ticketText = 1 + 43
+	half       = 16
+)
+
+// ticketID is the half of a ticket that it is looked up by.
+type ticketID [half]byte
+
+// ticket is what names a session on one host.
+type ticket struct {
+	ID   ticketID          `json:"i"`
+	Hash [sha256.Size]byte `json:"h"` // of the secret half
+	Host string            `json:"a"`
+}
+
+// strict refuses the spellings of the same bytes that we do not write (security case
+// COOK-06).
+var strict = base64.RawURLEncoding.Strict()
+
+// newTicket makes a ticket for a host, and the text that the browser keeps.
+func newTicket(host string) (t ticket, text string) {
+	var raw [2 * half]byte
+	_, _ = rand.Read(raw[:]) // never fails, by its documentation
+	t = ticket{ID: ticketID(raw[:half]), Hash: sha256.Sum256(raw[half:]), Host: host}
+	b := make([]byte, 1, ticketText)
+	b[0] = ticketVersion
+	return t, string(strict.AppendEncode(b, raw[:]))
+}
+
+// parseTicket reads the text of a ticket. It allocates nothing.
+func parseTicket(text []byte) (id ticketID, hash [sha256.Size]byte, ok bool) {
+	if len(text) != ticketText || text[0] != ticketVersion {
+		return id, hash, false
+	}
+	var raw [2*half + 1]byte // the library wants room for what is not there
+	for _, c := range text {
+		if c == '\r' || c == '\n' { // which it reads over
+			return id, hash, false
+		}
+	}
+	if n, err := strict.Decode(raw[:], text[1:]); err != nil || n != 2*half {
+		return id, hash, false
+	}
+	return ticketID(raw[:half]), sha256.Sum256(raw[half : 2*half]), true
+}
