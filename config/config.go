@@ -53,6 +53,14 @@ type Config struct {
 	ErrorPages ErrorPages `toml:"error_pages" is:"path"`
 	// The page with the statistics, and the addresses for Prometheus and balancers.
 	Stats Stats `toml:"stats"`
+	// How people sign in. Without the table nobody is asked.
+	SignIn *SignIn `toml:"sign_in"`
+	// Who is in the groups that access names.
+	Groups map[string]Group `toml:"groups"`
+	// Which new passwords of local users are good.
+	PasswordPolicy PasswordPolicy `toml:"password_policy"`
+	// How the pages look.
+	Brand Brand `toml:"brand"`
 	// How Doorward sends mail.
 	Mail Mail `toml:"mail"`
 	// Who is told when a server goes up or down.
@@ -65,8 +73,6 @@ type Config struct {
 	RateLimits map[string]*RateLimit `toml:"rate_limits"`
 	// Named sets of servers that routes send requests to.
 	Backends map[string]*Backend `toml:"backends"`
-
-	_ struct{} `later:"sign_in,groups,password_policy,brand"`
 
 	root place
 }

@@ -111,21 +111,39 @@ func (r *Redirect) decode(d *decoder, p place) bool {
 	return d.table(reflect.ValueOf(r).Elem(), p)
 }
 
-// decode takes "public" or a table.
+// decode takes "public", "any-user" or a table.
 func (a *Access) decode(d *decoder, p place) bool {
+	a.given = true
 	if p.node.kind != stringKind {
 		return d.table(reflect.ValueOf(a).Elem(), p)
 	}
 	switch p.node.text {
 	case "public":
-		return true
+		a.Public = true
 	case "any-user":
-		d.errorf(p, "", "signing in is not available in this version of Doorward")
+		a.AnyUser = true
 	default:
-		d.errorf(p, didYouMean(p.node.text, []string{"public"}),
-			`%s is not "public" or a table`, p.shown())
+		d.errorf(p, didYouMean(p.node.text, []string{"public", "any-user"}),
+			`%s is not "public", "any-user" or a table`, p.shown())
+		return false
 	}
-	return false
+	return true
+}
+
+// presets are the words that identity headers may be.
+func presets() []string { return []string{"authentik", "remote-user", "forwarded", "none"} }
+
+// decode takes the name of a preset, or a table of fields.
+func (h *IdentityHeaders) decode(d *decoder, p place) bool {
+	if p.node.kind == tableKind {
+		return d.entries(reflect.ValueOf(&h.Fields).Elem(), "", p)
+	}
+	words := reflect.StructTag(`enum:"` + strings.Join(presets(), ",") + `"`)
+	if !d.want(p, stringKind) || !d.oneOf(words, p) {
+		return false
+	}
+	h.Preset = p.node.text
+	return true
 }
 
 // LogOutput is where log lines go: "stderr", "stdout", "syslog", an address as in

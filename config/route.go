@@ -27,8 +27,32 @@ type Route struct {
 	// Answers with a fixed text or file.
 	Respond *Respond `toml:"respond"`
 
-	// Who may pass: "public", or { networks = [...] }; everybody else gets 403.
-	Access Access `toml:"access" shows:"\"public\""`
+	// Who may pass: "public", "any-user", or a table. Without [sign_in]: "public", or
+	// { networks = [...] }.
+	Access Access `toml:"access" shows:"without [sign_in] \"public\"; with it there is none"`
+	// Paths that are open to everybody all the same, written as in paths.
+	PublicPaths []string `toml:"public_paths"`
+	// How the server learns who somebody is: authentik, remote-user, forwarded, none, or
+	// a table of field = "{user}". Clients can send these fields on no route.
+	IdentityHeaders IdentityHeaders `toml:"identity_headers" shows:"\"none\""`
+	// How letters beyond ASCII stand in them: as UTF-8, or as %C3%A4.
+	IdentityEncoding string `toml:"identity_encoding" default:"utf8" enum:"utf8,percent"`
+	// How the route is shown on the portal. Not given: it is not.
+	App *App `toml:"app"`
+	// The provider that people are sent to here. Not given: they choose.
+	Provider string `toml:"provider"`
+	// Requests with which browsers ask whether a page of another site may send one
+	// (CORS): they go to the server, are answered with yes for the route's origins, or
+	// are refused. They never carry a session.
+	Preflight string `toml:"preflight" default:"pass" enum:"pass,answer,deny"`
+	// Tokens of providers that let programs pass.
+	Bearer []Bearer `toml:"bearer"`
+	// Tokens of users (Authorization: Bearer dw_...) let programs pass.
+	Tokens bool `toml:"tokens" default:"false"`
+	// Such a token may stand in the place of the password of basic authentication.
+	BasicAuth bool `toml:"basic_auth" default:"false"`
+	// A text that everybody has to agree to before the route opens.
+	Consent string `toml:"consent"`
 	// Asks clients for certificates, and tells the server about them.
 	ClientCertificate *ClientCertificate `toml:"client_certificate"`
 	// Removes this prefix from the path before the server gets it.
@@ -51,8 +75,6 @@ type Route struct {
 	RateLimits []string `toml:"rate_limits"`
 	// Status code = file: this route's pages. They win over [error_pages].
 	ErrorPages ErrorPages `toml:"error_pages" is:"path"`
-
-	_ struct{} `later:"public_paths,identity_headers,app"`
 
 	where Diagnostic
 }
@@ -102,12 +124,4 @@ type ReplacePrefix struct {
 	From string `toml:"from"`
 	// What stands there instead.
 	To string `toml:"to"`
-}
-
-// Access says who may pass a route. Without networks everybody passes.
-type Access struct {
-	// Networks the client must be in. Not given: everybody passes.
-	Networks Networks `toml:"networks"`
-
-	_ struct{} `later:"users,groups,mfa"`
 }

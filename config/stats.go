@@ -10,7 +10,7 @@ import (
 type Stats struct {
 	// The host of the page. Empty: no page.
 	Host string `toml:"host"`
-	// Who may see the page: "public", or { networks = [...] }.
+	// Who may see the page, as a route's access. With [sign_in] best: { groups = [...] }.
 	Access Access `toml:"access" shows:"this machine; with users, everybody"`
 	// Name = password: who may see the page. Empty: no password is asked for.
 	Users map[string]Secret `toml:"users"`
@@ -28,8 +28,9 @@ type Stats struct {
 type State struct {
 	// Where: "file:/var/lib/doorward", a folder of Doorward's own.
 	URL StateURL `toml:"url" shows:"the state folder that systemd or --state names, otherwise memory"`
-
-	_ struct{} `later:"secret"`
+	// What keys are made of, at least 32 random characters: the same on all nodes that
+	// share the store. Changed, it ends all sessions.
+	Secret Secret `toml:"secret" shows:"made by Doorward, in the store"`
 }
 
 // StateURL is "file:" and the absolute name of a folder, or empty.
