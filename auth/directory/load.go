@@ -95,21 +95,25 @@ func (d *Directory) apply(ctx context.Context, data []byte) error {
 // readUser brings the user in memory to what the store has, and returns the
 // person, nil when there is none.
 func (d *Directory) readUser(ctx context.Context, id string) (*user.Person, error) {
-	d.reading.Lock()
-	entry, err := d.store.Get(ctx, userKey(id))
-	var news bool
-	switch {
-	case errors.Is(err, state.ErrNotFound):
-		err = nil
-		news = d.drop(id)
-	case err == nil:
-		news = d.take(entry)
-	}
-	d.reading.Unlock()
+	news, err := d.readEntry(ctx, id)
 	if news {
 		d.changed(id)
 	}
 	return d.Person(id), err
+}
+
+// readEntry tells whether there was news.
+func (d *Directory) readEntry(ctx context.Context, id string) (bool, error) {
+	d.reading.Lock()
+	defer d.reading.Unlock()
+	entry, err := d.store.Get(ctx, userKey(id))
+	if errors.Is(err, state.ErrNotFound) {
+		return d.drop(id), nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return d.take(entry), nil
 }
 
 func (d *Directory) readGroup(ctx context.Context, name string) error {
@@ -178,9 +182,7 @@ func (d *Directory) drop(id string) bool {
 // Tokens come before their users, so that one without a user is known to have lost
 // it, and uses before tokens for the same reason.
 func (d *Directory) load(ctx context.Context) (uint64, error) {
-	d.reading.Lock()
 	position, news, err := d.loadAll(ctx)
-	d.reading.Unlock()
 	for _, id := range news {
 		d.changed(id)
 	}
@@ -188,6 +190,8 @@ func (d *Directory) load(ctx context.Context) (uint64, error) {
 }
 
 func (d *Directory) loadAll(ctx context.Context) (position uint64, news []string, err error) {
+	d.reading.Lock()
+	defer d.reading.Unlock()
 	if position, err = d.events.Newest(ctx); err != nil {
 		return 0, nil, err
 	}
