@@ -40,8 +40,8 @@ func (p *entra) discover(ctx context.Context, last *metadata) (*metadata, error)
 	}
 	if len(p.o.Tenants) > 1 {
 		var err error
-		if front, err = p.organizations(ctx); err != nil {
-			errs = append(errs, err)
+		if front, err = p.published(ctx, "organizations", "{tenantid}"); err != nil {
+			errs, front = append(errs, err), document{}
 		}
 	}
 	err := errors.Join(errs...)
@@ -74,10 +74,20 @@ func (p *entra) tenant(
 			}
 		}
 	}
-	if d, err = p.document(ctx, p.base(tenant)); err == nil {
-		err = d.check(p.base(tenant), nil)
-	}
+	d, err = p.published(ctx, tenant, tenant)
 	return d, tenant, err
+}
+
+// published fetches the document of a tenant, whose issuer must be that of another
+// name of it.
+func (p *entra) published(ctx context.Context, tenant, issuer string) (document, error) {
+	d, err := p.document(ctx, p.base(tenant))
+	if err != nil {
+		return d, err
+	}
+	// Userinfo is one of Graph's, and tells nothing that the ID token does not.
+	d.UserinfoURL = ""
+	return d, d.check(p.base(issuer), nil)
 }
 
 func (p *entra) lookUp(ctx context.Context, name string) (string, error) {
@@ -93,17 +103,6 @@ func (p *entra) lookUp(ctx context.Context, name string) (string, error) {
 	}
 	p.o.Log.Info("tenant found", zap.String("domain", name), zap.String("tenant", tenant))
 	return tenant, nil
-}
-
-func (p *entra) organizations(ctx context.Context) (document, error) {
-	d, err := p.document(ctx, p.base("organizations"))
-	if err == nil {
-		err = d.check(p.base("{tenantid}"), nil)
-	}
-	if err != nil {
-		return document{}, err
-	}
-	return d, nil
 }
 
 // base is the issuer of a tenant, below which its document lies.

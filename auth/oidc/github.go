@@ -49,7 +49,7 @@ func (p *gitHub) claims(ctx context.Context, g grant) (*Claims, error) {
 	if err := p.get(ctx, g, "/user", &who); err != nil {
 		var status *statusError
 		if g.again() && errors.As(err, &status) && status.status == http.StatusUnauthorized {
-			return nil, revoked(err)
+			return nil, revoked(status)
 		}
 		return nil, err
 	}

@@ -300,7 +300,7 @@ func leadingElsewhere(t *testing.T) {
 		"sign-out elsewhere":   {"end_session_endpoint", "javascript:alert(1)", "https://", false},
 		"in plain":             {"token_endpoint", "http://id.example/token", "https://", false},
 		"in plain, here":       {"token_endpoint", "http://127.0.0.1/token", "not encrypted", false},
-		"with a password":      {"token_endpoint", "https://a:b@id.example/token", "plain address", false},
+		"with a password":      {"token_endpoint", "https://a:b@id.example/", "plain address", false},
 		"missing":              {"jwks_uri", "", "missing", false},
 		"a host of the site":   {"token_endpoint", "https://id.example/token", "", true},
 		"a host that is named": {"jwks_uri", "https://keys.partner.example/keys", "", true},
