@@ -23,12 +23,13 @@ var (
 )
 
 // query returns the parameters of the address. Each may come once: of two, this
-// program and the one before it might each believe another (RFC 6749 section 3.1).
+// program and the one before it might each believe another (RFC 6749 section 3.1). A
+// fragment may: scripts add it to addresses that may have one, and it decides nothing.
 func query(r *http.Request) (url.Values, error) {
 	if len(r.URL.RawQuery) > maxQuery {
 		return nil, errTooLarge
 	}
-	return parseOnce(r.URL.RawQuery, "")
+	return parseOnce(r.URL.RawQuery, "fragment")
 }
 
 // form returns the fields of a request's body, and nothing of its address. Only

@@ -43,13 +43,12 @@ func decodeSecrets(data []byte) (s secrets) {
 
 // How rechecks are paced.
 const (
-	recheckLook    = 5 * time.Second // how often due sessions are looked for
-	recheckAtOnce  = 4               // how many providers' answers are waited for
-	recheckRetry   = time.Minute
-	recheckAnswer  = 30 * time.Second
-	defaultGrace   = 4 * time.Hour
-	recheckSpread  = 5 // a fifth of the interval is left to chance
-	recheckNothing = "what the provider gave to ask again is gone"
+	recheckLook   = 5 * time.Second // how often due sessions are looked for
+	recheckAtOnce = 4               // how many providers' answers are waited for
+	recheckRetry  = time.Minute
+	recheckAnswer = 30 * time.Second
+	defaultGrace  = 4 * time.Hour
+	recheckSpread = 5 // a fifth of the interval is left to chance
 )
 
 // RecheckOptions is what Rechecks are made of.
@@ -224,44 +223,50 @@ func (c *Rechecks) ask(ctx context.Context, s *session.Session) {
 		c.o.Log.Warn("recheck", zap.Error(err))
 		return
 	}
-	if mine && c.recheck(ctx, &pr, s) {
-		next = spread(pr.Recheck)
+	if mine {
+		next = c.recheck(ctx, &pr, s)
 	}
 }
 
-// recheck asks the provider, and tells whether it has answered.
-func (c *Rechecks) recheck(ctx context.Context, pr *Provider, s *session.Session) bool {
+// recheck asks the provider, and tells when to do so again.
+func (c *Rechecks) recheck(
+	ctx context.Context, pr *Provider, s *session.Session,
+) (next time.Duration) {
 	data, err := c.o.Sessions.Secrets(ctx, s)
 	if err != nil {
 		c.o.Log.Warn("recheck", zap.Error(err))
-		return false
+		return recheckRetry
 	}
 	kept := decodeSecrets(data)
 	if kept.Refresh == "" {
 		// The provider gave nothing to ask with: the session's own end has to do.
-		return true
+		return pr.Recheck
 	}
-	if c.o.Now().Sub(kept.Checked) < pr.Recheck/2 {
-		return true // another process has asked meanwhile
+	if age := c.o.Now().Sub(kept.Checked); age < pr.Recheck/2 {
+		return max(spread(pr.Recheck)-age, recheckRetry) // another process has asked
 	}
 	claims, err := pr.Client.Refresh(ctx, kept.Refresh, s.Subject())
 	switch {
 	case errors.Is(err, oidc.ErrRevoked):
 		c.o.Sessions.End(ctx, s, "the provider has ended the sign-in")
-		return true
 	case err != nil:
-		return c.unanswered(ctx, pr, s, kept, err)
+		c.unanswered(ctx, pr, s, kept, err)
+		return recheckRetry
 	case claims.Subject != s.Subject() || claims.Guest && !pr.Guests:
 		c.o.Sessions.End(ctx, s, "the provider no longer knows the account as this one")
-		return true
+	default:
+		if err := c.accept(ctx, pr, s, kept, claims); err != nil {
+			c.o.Log.Warn("recheck", zap.Error(err))
+			return recheckRetry
+		}
 	}
-	return c.accept(ctx, pr, s, kept, claims)
+	return spread(pr.Recheck)
 }
 
 // unanswered bounds how long a session lives on while its provider says nothing.
 func (c *Rechecks) unanswered(
 	ctx context.Context, pr *Provider, s *session.Session, kept secrets, err error,
-) bool {
+) {
 	c.o.Log.Warn("a provider does not say whether a session may go on",
 		zap.String("provider", pr.Name), zap.String("session", s.ID()), zap.Error(err))
 	grace := pr.RecheckGrace
@@ -271,13 +276,12 @@ func (c *Rechecks) unanswered(
 	if c.o.Now().Sub(kept.Checked) > pr.Recheck+grace {
 		c.o.Sessions.End(ctx, s, "its provider has not answered for too long")
 	}
-	return false
 }
 
 // accept takes over what the provider says by now.
 func (c *Rechecks) accept(
 	ctx context.Context, pr *Provider, s *session.Session, kept secrets, claims *oidc.Claims,
-) bool {
+) error {
 	now := c.o.Now()
 	kept.Checked = now
 	if claims.Refresh != "" {
@@ -286,30 +290,25 @@ func (c *Rechecks) accept(
 	if claims.IDToken != "" {
 		kept.IDToken = claims.IDToken
 	}
+	// The refresh token first: the one before may be worth nothing any more.
 	if err := c.o.Sessions.SetSecrets(ctx, s, kept.encode()); err != nil {
-		c.o.Log.Warn("recheck", zap.Error(err))
-		return false
+		return err
 	}
 	id := s.View().User.Identity(pr.Name)
 	switch {
 	case id == nil || id.Subject != s.Subject():
 		c.o.Sessions.End(ctx, s, "the account is no longer linked to its user")
-		return true
+		return nil
 	case claims.Unchanged || sameGroups(id, claims):
-		return true
+		return nil
 	}
 	_, err := c.o.Directory.Update(ctx, s.View().User.ID, func(u *user.User) error {
-		seen := time.Time{}
 		if id := u.Identity(pr.Name); id != nil && id.Subject == claims.Subject {
-			seen = id.SignedIn
-			learn(u, pr.Name, claims, seen)
+			learn(u, pr.Name, claims, id.SignedIn)
 		}
 		return nil
 	})
-	if err != nil {
-		c.o.Log.Warn("recheck", zap.Error(err))
-	}
-	return err == nil
+	return err
 }
 
 func sameGroups(id *user.Identity, c *oidc.Claims) bool {
