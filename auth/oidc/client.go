@@ -199,5 +199,17 @@ func assertionSigner(c *tls.Certificate, m *metadata) (jose.Signer, error) {
 	sum := sha256.Sum256(c.Certificate[0])
 	options := (&jose.SignerOptions{}).WithType("JWT").
 		WithHeader("x5t#S256", base64.RawURLEncoding.EncodeToString(sum[:]))
-	return jose.NewSigner(jose.SigningKey{Algorithm: alg, Key: cryptosigner.Opaque(key)}, options)
+	opaque := cryptosigner.Opaque(saltedSigner{key})
+	return jose.NewSigner(jose.SigningKey{Algorithm: alg, Key: opaque}, options)
+}
+
+// saltedSigner signs PS256 with a salt as long as the hash, which RFC 7518, section
+// 3.5, demands and strict providers check. cryptosigner takes the longest that fits.
+type saltedSigner struct{ crypto.Signer }
+
+func (s saltedSigner) Sign(r io.Reader, digest []byte, o crypto.SignerOpts) ([]byte, error) {
+	if pss, ok := o.(*rsa.PSSOptions); ok {
+		o = &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: pss.Hash}
+	}
+	return s.Signer.Sign(r, digest, o)
 }

@@ -4,6 +4,7 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
@@ -161,6 +162,9 @@ func checkAssertion(b *bench, raw string, shown *tls.Certificate, want jose.Sign
 	if err != nil {
 		b.Fatal(err)
 	}
+	if key, ok := shown.PrivateKey.(*rsa.PrivateKey); ok && want == jose.PS256 {
+		checkSalt(b, &key.PublicKey, raw)
+	}
 	sum := sha256.Sum256(shown.Certificate[0])
 	thumb := signed.Signatures[0].Protected.ExtraHeaders["x5t#S256"]
 	if thumb != base64.RawURLEncoding.EncodeToString(sum[:]) {
@@ -176,6 +180,22 @@ func checkAssertion(b *bench, raw string, shown *tls.Certificate, want jose.Sign
 	if claims.Aud != issuer+"/token" || claims.Iss != client || claims.Sub != client ||
 		claims.Jti == "" || claims.Exp-claims.Nbf > 600 || claims.Nbf > time.Now().Unix() {
 		b.Errorf("the assertion says %s", text)
+	}
+}
+
+// checkSalt verifies as providers do that read RFC 7518 to the letter.
+func checkSalt(b *bench, public *rsa.PublicKey, raw string) {
+	b.Helper()
+	dot := strings.LastIndexByte(raw, '.')
+	signature, err := base64.RawURLEncoding.DecodeString(raw[dot+1:])
+	if err != nil {
+		b.Fatal(err)
+	}
+	sum := sha256.Sum256([]byte(raw[:dot]))
+	err = rsa.VerifyPSS(public, crypto.SHA256, sum[:], signature,
+		&rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash})
+	if err != nil {
+		b.Errorf("the salt is not as long as the hash: %v", err)
 	}
 }
 

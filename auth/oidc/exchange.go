@@ -20,6 +20,7 @@ const (
 
 // Callback is what the browser came back with. The caller has checked the state.
 type Callback struct {
+	// Query are the parameters of the address.
 	Query url.Values
 	// Nonce, Verifier and RedirectURL are those of the AuthRequest.
 	Nonce, Verifier, RedirectURL string
@@ -95,6 +96,7 @@ func (m *metadata) returned(q url.Values) (code, issuer string, err error) {
 
 // Refresh asks whether an account still is what it was, with the Refresh of its last
 // Claims and its Subject, and returns what it is now, with the Refresh to use next time.
+// What belongs to the sign-in itself (AuthTime, MFA, SID, IDToken) may be missing there.
 // An error is ErrRevoked, which ends what the account has here, or ErrUnavailable.
 func (p *Provider) Refresh(ctx context.Context, refresh, subject string) (*Claims, error) {
 	m, err := p.metadata()

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"go.uber.org/zap"
 )
 
 const (
@@ -64,34 +66,34 @@ func (p *gitHub) claims(ctx context.Context, g grant) (*Claims, error) {
 	if c.Refresh == "" && p.o.Recheck > 0 {
 		c.Refresh = byAccess + g.AccessToken
 	}
-	var err error
-	if c.Email, err = p.email(ctx, g); err != nil && !isUnavailable(err) {
-		return nil, err
-	}
+	c.Email = p.email(ctx, g)
 	c.EmailVerified = c.Email != "" && ascii(c.Email)
+	var err error
 	if c.Groups, err = p.groups(ctx, g); err != nil {
 		c.Groups, c.GroupsUnknown = nil, true
+		p.o.Log.Warn("groups of an account are not known: GitHub does not tell them",
+			zap.String("subject", c.Subject), zap.Error(err))
 	}
 	return c, nil
 }
 
-// email is the primary address, when it is verified. Others are not looked at: the
-// person chose this one.
-func (p *gitHub) email(ctx context.Context, g grant) (string, error) {
+// email is the primary address, when it is verified, and empty when GitHub does not
+// tell it. Others are not looked at: the person chose this one.
+func (p *gitHub) email(ctx context.Context, g grant) string {
 	var all []struct {
 		Email    string `json:"email"`
 		Primary  bool   `json:"primary"`
 		Verified bool   `json:"verified"`
 	}
-	if err := p.get(ctx, g, "/user/emails", &all); err != nil {
-		return "", err
+	if p.get(ctx, g, "/user/emails", &all) != nil {
+		return ""
 	}
 	for _, each := range all {
 		if each.Primary && each.Verified {
-			return mail(each.Email), nil
+			return mail(each.Email)
 		}
 	}
-	return "", nil
+	return ""
 }
 
 // groups are the organizations and teams, "org" and "org/team".

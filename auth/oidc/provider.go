@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -134,18 +135,18 @@ func (p *Provider) pause(ctx context.Context, d time.Duration) {
 	defer timer.Stop()
 	soon := time.NewTimer(min(d, retryFirst))
 	defer soon.Stop()
-	wake := p.wake
-	select {
-	case <-ctx.Done():
-		return
-	case <-timer.C:
-		return
-	case <-soon.C:
-	}
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	case <-wake:
+	var wake chan struct{}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+			return
+		case <-wake:
+			return
+		case <-soon.C:
+			wake = p.wake
+		}
 	}
 }
 
@@ -168,7 +169,7 @@ func (p *Provider) attempt(ctx context.Context) (ok bool) {
 func (p *Provider) report(err error) {
 	next := Status{Ready: p.known.Load() != nil}
 	if err != nil {
-		next.Error = clean(err.Error(), 2*maxDescription)
+		next.Error = inWords(err)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -185,6 +186,12 @@ func (p *Provider) report(err error) {
 	default:
 		p.o.Log.Info("provider is available")
 	}
+}
+
+// inWords says errors in one line, without what every one of them says.
+func inWords(err error) string {
+	text := strings.ReplaceAll(err.Error(), ErrUnavailable.Error()+": ", "")
+	return clean(strings.ReplaceAll(text, "\n", "; "), 2*maxDescription)
 }
 
 // metadata returns what is known of the provider, or ErrUnavailable with the reason.
