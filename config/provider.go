@@ -1,5 +1,7 @@
 package config
 
+import "strings"
+
 // Provider is where people have an account that they sign in with.
 type Provider struct {
 	// The name in rules, logs and the callback address, which is
@@ -11,7 +13,7 @@ type Provider struct {
 	// What its button says.
 	Title string `toml:"title" shows:"the name"`
 	// The picture on its button: a file, or microsoft, github, google, gitlab, key.
-	Icon string `toml:"icon" shows:"that of type"`
+	Icon Icon `toml:"icon" shows:"that of type"`
 
 	// Entra ID: the tenant, its ID or one of its domains; "organizations" or "common" for
 	// several, which tenants lists.
@@ -70,4 +72,22 @@ type Provider struct {
 	RecheckGrace Duration `toml:"recheck_grace" default:"4h"`
 	// Signing out ends the session here, or at the provider as well.
 	Logout string `toml:"logout" default:"provider" enum:"local,provider"`
+}
+
+// Icon is the absolute name of a file, or the name of a picture that Doorward has.
+type Icon string
+
+// IsFile says whether it is a file.
+func (i Icon) IsFile() bool { return strings.ContainsAny(string(i), "./") }
+
+// decode makes the name of a file absolute.
+func (i *Icon) decode(d *decoder, p place) bool {
+	if !d.want(p, stringKind) {
+		return false
+	}
+	*i = Icon(p.node.text)
+	if i.IsFile() {
+		*i = Icon(absolute(d.dir, p.node.text))
+	}
+	return true
 }

@@ -31,6 +31,12 @@ type SignIn struct {
 	Providers []Provider `toml:"provider"`
 }
 
+// Hostname is the host without its port.
+func (s *SignIn) Hostname() string {
+	host, _ := splitPort(s.Host)
+	return host
+}
+
 // Throttle bounds wrong passwords of local users. Known browsers have counts of
 // their own, so that strangers do not lock the owner out.
 type Throttle struct {

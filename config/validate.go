@@ -27,6 +27,7 @@ func (v *validator) config() {
 	v.limits()
 	v.headers()
 	v.errorPages(v.cfg.ErrorPages, v.root.key("error_pages"))
+	v.signIn()
 	v.stats()
 	v.mail()
 	v.alerts()

@@ -69,6 +69,11 @@ func (v *validator) sameName(names []string, p place) {
 
 // template checks the value of a field or the place of a redirect.
 func (v *validator) template(text string, p place) bool {
+	return v.templateOf(text, p, placeholders())
+}
+
+// templateOf checks a text with placeholders, of which these are known.
+func (v *validator) templateOf(text string, p place, known []string) bool {
 	if hasControl(text) {
 		v.errorf(p, "", "the value has a control character")
 		return false
@@ -88,21 +93,21 @@ func (v *validator) template(text string, p place) bool {
 			v.errorf(p, "write {{ for a literal one", "the value has a brace that is not closed")
 			return false
 		}
-		if !slices.Contains(placeholders(), name) {
-			v.placeholder(name, p)
+		if !slices.Contains(known, name) {
+			v.placeholder(name, p, known)
 			return false
 		}
 		text = after
 	}
 }
 
-func (v *validator) placeholder(name string, p place) {
+func (v *validator) placeholder(name string, p place, known []string) {
 	if p.node.expanded || quoteKey(name) != name || len(name) > 32 {
 		v.errorf(p, "write {{ for a literal brace", "the value has an unknown placeholder")
 		return
 	}
 	hint := "write {{ for a literal brace"
-	if near := Nearest(name, placeholders()); near != "" {
+	if near := Nearest(name, known); near != "" {
 		hint = "did you mean {" + near + "}?"
 	}
 	v.errorf(p, hint, "the placeholder {%s} is not known", name)

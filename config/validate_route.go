@@ -22,10 +22,10 @@ func (v *validator) routes() {
 		v.clientCertificate(r, p.key("client_certificate"))
 		v.errorPages(r.ErrorPages, p.key("error_pages"))
 		v.networks(&r.Networks, p.key("networks"))
-		v.networks(&r.Access.Networks, p.key("access").key("networks"))
+		v.access(&r.Access, p.key("access"))
+		v.gate(r, p)
 		r.where = Diagnostic{Key: p.path}.at(p.position())
 		v.nobody(r.Networks, p.key("networks"))
-		v.nobody(r.Access.Networks, p.key("access").key("networks"))
 		if !p.key("body_bytes").given {
 			r.BodyBytes = v.cfg.Limits.BodyBytes
 		}
@@ -34,6 +34,7 @@ func (v *validator) routes() {
 		if r := &v.cfg.Routes[i]; r.Name == "" {
 			r.Name = freeName(defaultName(r), names)
 		}
+		v.app(&v.cfg.Routes[i], at.item(i).key("app"))
 	}
 }
 
@@ -89,6 +90,7 @@ func (v *validator) matches(r *Route, p place) {
 	}
 	for i, path := range r.Paths {
 		v.pathPattern(path, p.key("paths").item(i))
+		v.notReserved(path, p.key("paths").item(i))
 	}
 	for i, method := range r.Methods {
 		v.method(method, p.key("methods").item(i))
@@ -190,7 +192,9 @@ func (v *validator) respond(r *Respond, p place) {
 
 // rewrite checks the keys that only matter on the way to a backend.
 func (v *validator) rewrite(r *Route, p place) {
-	for _, key := range []string{"strip_prefix", "replace_prefix", "upgrades", "origins", "timeouts"} {
+	for _, key := range []string{
+		"strip_prefix", "replace_prefix", "upgrades", "origins", "timeouts", "identity_headers",
+	} {
 		if p.key(key).given && !p.key("backend").given {
 			v.missingf(p.key(key), "", "has no effect without a backend")
 		}

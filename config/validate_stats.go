@@ -48,40 +48,40 @@ func (v *validator) statsHost(s *Stats, p place) {
 		return
 	}
 	v.hostPattern(s.Host, at, false)
-	for i, r := range v.cfg.Routes {
-		for j, host := range r.Hosts {
-			if strings.EqualFold(host, s.Host) {
-				v.errorf(v.root.key("route").item(i).key("hosts").item(j), "",
-					"this is stats.host, the page with the statistics")
-			}
-		}
-	}
+	v.noRoute(s.Host, "this is stats.host, the page with the statistics")
 }
 
 // statsAccess fills in who may see the page when the file does not say so. A page
 // that anybody may see is never what a file left open.
 func (v *validator) statsAccess(s *Stats, p place) {
-	at := p.key("access")
-	n := &s.Access.Networks
-	v.networks(n, at.key("networks"))
-	v.nobody(*n, at.key("networks"))
-	if len(s.Users) > 0 {
-		if s.Host != "" && v.onlyPlain() {
-			v.warnf(p.key("users"), "there is no https listener, so everybody on the way can "+
-				"read the passwords")
-		}
-		return
-	}
+	a, at := &s.Access, p.key("access")
 	switch {
+	case v.failed[at.path]:
+		return
+	case a.given:
+		v.access(a, at)
+	default:
+		a.Public = true
+	}
+	n, users := &a.Networks, p.key("users")
+	switch open := a.Public && !v.failed[at.path]; {
+	case len(s.Users) > 0 && !a.Public:
+		v.errorf(users, "leave out users", "access asks people to sign in already")
+	case len(s.Users) > 0 && s.Host != "" && v.onlyPlain():
+		v.warnf(users, "there is no https listener, so everybody on the way can read the passwords")
+	case len(s.Users) > 0 || !open:
 	case n.Given():
 		v.everybody(*n, at.key("networks"), "shows every server to everybody; users asks for a password")
-	case at.given && at.node.kind == stringKind && !v.failed[at.path]:
+	case a.given && (at.node.kind == stringKind || at.key("public").given):
 		v.errorf(at, "", "everybody would see every server; this needs users with passwords")
 	default:
 		n.Entries = []string{"127.0.0.0/8", "::1"}
 		n.Prefixes = []netip.Prefix{
 			netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128"),
 		}
+	}
+	if a.AnyUser && s.Actions && !v.failed[at.path] {
+		v.warnf(at, "everybody who signs in may take servers out; name groups, or set actions = false")
 	}
 }
 
@@ -103,6 +103,7 @@ func (v *validator) users(users map[string]Secret, p place) {
 			v.errorf(at, "", "the password is empty")
 		case hasControl(password) || strings.Contains(password, "\t"):
 			v.errorf(at, "", "the password has a control character")
+		case !v.chosen(password, at):
 		case len([]rune(password)) < shortPassword:
 			v.warnf(at, "the password has fewer than %d characters", shortPassword)
 		}
