@@ -9,9 +9,10 @@ import (
 const (
 	// ticketVersion begins every ticket, so that a later form can be told apart.
 	ticketVersion = '1'
-	// ticketText is the length of a ticket: the version and 32 bytes as base64url.
-	ticketText = 1 + 43
-	half       = 16
+	half          = 16
+	// TicketSize is the length of a ticket's text: the version and 32 bytes as
+	// base64url. No other length is a ticket.
+	TicketSize = 1 + 43
 )
 
 // ticketID is the half of a ticket that it is looked up by.
@@ -33,14 +34,14 @@ func newTicket(host string) (t ticket, text string) {
 	var raw [2 * half]byte
 	_, _ = rand.Read(raw[:]) // never fails, by its documentation
 	t = ticket{ID: ticketID(raw[:half]), Hash: sha256.Sum256(raw[half:]), Host: host}
-	b := make([]byte, 1, ticketText)
+	b := make([]byte, 1, TicketSize)
 	b[0] = ticketVersion
 	return t, string(strict.AppendEncode(b, raw[:]))
 }
 
 // parseTicket reads the text of a ticket. It allocates nothing.
 func parseTicket(text []byte) (id ticketID, hash [sha256.Size]byte, ok bool) {
-	if len(text) != ticketText || text[0] != ticketVersion {
+	if len(text) != TicketSize || text[0] != ticketVersion {
 		return id, hash, false
 	}
 	var raw [2*half + 1]byte // the library wants room for what is not there

@@ -43,6 +43,8 @@ type User struct {
 	Groups []string `json:"groups,omitempty"`
 	// Identities are the accounts at providers that sign this user in.
 	Identities []Identity `json:"identities,omitempty"`
+	// Consents are hashes of what the user has agreed to.
+	Consents []string `json:"consents,omitempty"`
 	// HasPassword says that a local sign-in is possible, MustChange that the
 	// password has to be changed at the next one.
 	HasPassword bool `json:"has_password,omitempty"`
@@ -101,7 +103,7 @@ func (u *User) Display() string {
 // Clone returns a copy that shares nothing with u.
 func (u *User) Clone() User {
 	c := *u
-	c.Groups = slices.Clone(u.Groups)
+	c.Groups, c.Consents = slices.Clone(u.Groups), slices.Clone(u.Consents)
 	c.Identities = slices.Clone(u.Identities)
 	for i := range c.Identities {
 		id := &c.Identities[i]
