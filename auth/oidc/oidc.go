@@ -57,7 +57,8 @@ type Options struct {
 	GraphURL      string
 
 	// Issuer is that of a provider of OpenID Connect, exactly as its tokens say it.
-	// What it publishes must lie on the issuer's host, its site, or IssuerHosts.
+	// What it publishes must lie on the issuer's host, its site, or IssuerHosts, whose
+	// ports are not compared.
 	Issuer      string
 	IssuerHosts []string
 

@@ -41,6 +41,12 @@ func (o *Options) complete() error {
 	o.GroupsClaim = cmp.Or(o.GroupsClaim, "groups")
 	o.RolesClaim = cmp.Or(o.RolesClaim, "roles")
 	o.Scopes, o.IssuerHosts = slices.Clone(o.Scopes), slices.Clone(o.IssuerHosts)
+	for i, host := range o.IssuerHosts {
+		if name, _, err := net.SplitHostPort(host); err == nil {
+			host = name
+		}
+		o.IssuerHosts[i] = strings.ToLower(host)
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}

@@ -307,7 +307,7 @@ func leadingElsewhere(t *testing.T) {
 	} {
 		on(t, func(p *peer, o *oidc.Options) {
 			p.document[c.key] = c.value
-			o.IssuerHosts = []string{"keys.partner.example"}
+			o.IssuerHosts = []string{"Keys.partner.example:443"}
 		}, func(b *bench) {
 			if s := b.Status(); s.Ready != c.good || !strings.Contains(s.Error, c.says) {
 				b.Errorf("%s: the status is %+v", name, s)
