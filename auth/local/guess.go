@@ -28,7 +28,7 @@ const (
 	worthPiece  = 3
 	worthLetter = 2
 	worthOther  = 1
-	enough      = 12
+	enough      = 13
 )
 
 // minDistinct is how many different characters a password has at least, minUnit how
@@ -80,10 +80,11 @@ func disguised(text []rune, one rune) []rune {
 
 // judge returns why the password would be guessed early, empty when it would not.
 func (g guess) judge() Code {
-	if distinct(g.text) < minDistinct || period(g.text) < min(minUnit, len(g.text)) {
+	n := len(g.text)
+	if distinct(g.text) < min(minDistinct, n) || period(g.text) < min(minUnit, n) {
 		return Repeated
 	}
-	if len(g.text) > maxLooked {
+	if n > maxLooked {
 		return ""
 	}
 	worth, worst := 0, Code("")

@@ -62,12 +62,13 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 	if err := checkLength(password); err != nil {
 		return "", err
 	}
-	if err := h.queue.enter(ctx, true); err != nil {
+	a := argon{cost: h.cost, salt: randomBytes(saltSize)}
+	err := h.queue.do(ctx, true, func() {
+		a.tag = a.hash(norm.NFKC.String(password), tagSize)
+	})
+	if err != nil {
 		return "", err
 	}
-	defer h.queue.leave()
-	a := argon{cost: h.cost, salt: randomBytes(saltSize)}
-	a.tag = a.hash(norm.NFKC.String(password), tagSize)
 	return a.String(), nil
 }
 
@@ -89,11 +90,8 @@ func (h *Hasher) verify(
 	if checkLength(password) != nil {
 		return false, false, nil
 	}
-	if err := h.queue.enter(ctx, known); err != nil {
-		return false, false, err
-	}
-	defer h.queue.leave()
-	return hash.matches(password), hash.cheaper(h.cost), nil
+	err = h.queue.do(ctx, known, func() { ok = hash.matches(password) })
+	return ok, ok && hash.cheaper(h.cost), err
 }
 
 // CheckHash tells whether a hash can be verified here: a known kind, at a cost that

@@ -19,6 +19,16 @@ type queue struct {
 	unknown []chan struct{}
 }
 
+// do runs fn when it is its turn.
+func (q *queue) do(ctx context.Context, known bool, fn func()) error {
+	if err := q.enter(ctx, known); err != nil {
+		return err
+	}
+	defer q.leave()
+	fn()
+	return nil
+}
+
 // enter waits for a place, which leave gives back. ErrBusy when too many wait, or
 // it took too long.
 func (q *queue) enter(ctx context.Context, known bool) error {
