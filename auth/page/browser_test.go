@@ -23,6 +23,10 @@ func site(t *testing.T, brand page.Brand) string {
 			s.write(pages, w, r)
 		})
 	}
+	// Where pages lead of themselves: an answer without content leaves them be.
+	mux.HandleFunc("/sign_in/", func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusNoContent)
+	})
 	server := httptest.NewTLSServer(mux)
 	t.Cleanup(server.Close)
 	return strings.Replace(server.URL, "127.0.0.1", "login.example.com", 1) + "/"
@@ -41,12 +45,9 @@ func lookPictures(t *testing.T, b *browsertest.Tab) {
 	}
 	url := site(t, company())
 	for _, s := range shows() {
-		if s.name == "continue" {
-			continue
-		}
 		b.Do(browsertest.Theme("light"), chromedp.EmulateViewport(1200, 800), chromedp.Navigate(url+s.name))
 		b.Screenshot(s.name+"-light", true)
-		b.Do(browsertest.Theme("dark"))
+		b.Do(browsertest.Theme("dark"), chromedp.Navigate(url+s.name))
 		b.Screenshot(s.name+"-dark", true)
 		b.Do(browsertest.Theme("light"), browsertest.Phone(844, 1), chromedp.Navigate(url+s.name+"?lang=de"))
 		b.Screenshot(s.name+"-phone", true)

@@ -78,28 +78,28 @@ func (c rgb) until(ratio float64, ground, toward rgb) rgb {
 // ground is what accents have to be told from, in one theme.
 type ground struct {
 	card, page, ink rgb
-	// tint is how much accent soft grounds have, glow how much the backdrop has; lift
-	// is the contrast of a button with the card.
-	tint, glow, lift float64
+	// tint is how much accent soft grounds have, glow how much the backdrop has; read
+	// is the contrast of the accent as text, lift that of a button with the card.
+	tint, glow, read, lift float64
 }
 
 // The grounds are those of assets/page.css; a test compares them.
 var (
 	lightGround = ground{card: rgb{255, 255, 255}, page: rgb{246, 247, 248},
-		ink: rgb{0, 0, 0}, tint: 0.09, glow: 0.20, lift: 1.15}
+		ink: rgb{0, 0, 0}, tint: 0.09, glow: 0.22, read: 4.8, lift: 1.15}
 	darkGround = ground{card: rgb{24, 27, 31}, page: rgb{14, 16, 19},
-		ink: rgb{255, 255, 255}, tint: 0.16, glow: 0.26, lift: 2}
+		ink: rgb{255, 255, 255}, tint: 0.16, glow: 0.26, read: 6.5, lift: 2}
 )
 
-// enough is the contrast that texts need (WCAG AA), with a little to spare for the
-// rounding of colours.
+// enough is the contrast that texts on a button need (WCAG AA), with a little to
+// spare for the rounding of colours.
 const enough = 4.6
 
 // shades are the accents of a theme as properties of CSS: the text on any of the
 // theme's grounds, the ground of buttons with what is written on it, and soft ones.
 func (g ground) shades(accent rgb) string {
 	tint := g.card.mix(accent, g.tint)
-	text := accent.until(enough, tint, g.ink).until(enough, g.page, g.ink)
+	text := accent.until(g.read, tint, g.ink).until(g.read, g.page, g.ink)
 	fill := accent.until(g.lift, g.card, g.ink)
 	on, away := rgb{255, 255, 255}, rgb{0, 0, 0}
 	// White letters are what people expect on a colour: it may give in a little.

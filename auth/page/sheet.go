@@ -42,20 +42,23 @@ func (s *sheet) With(it any) part { return part{s, it} }
 // To is the address of a page of ours.
 func (s *sheet) To(path string) string { return s.Link(s.SignIn + path) }
 
-// Link is an address that a view gives. Those of ours keep the language that was
-// asked for.
+// Link is an address that a view gives: "" unless it is a relative one or one of
+// the web, wherever it stands in the page. Ours keep the language that was asked for.
 func (s *sheet) Link(address string) string {
-	ours := strings.HasPrefix(address, "/") && !strings.HasPrefix(address, "//") ||
-		s.SignIn != "" && strings.HasPrefix(address, s.SignIn+"/")
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "" && u.Scheme != "https" && u.Scheme != "http" {
+		return ""
+	}
+	ours := u.Host == "" || s.SignIn != "" && u.Scheme+"://"+u.Host == s.SignIn
 	if !ours || s.Chosen == "" {
 		return address
 	}
-	address, fragment, cut := strings.Cut(address, "#")
-	if strings.Contains(address, "?") {
-		address += "&lang=" + s.Chosen
-	} else {
-		address += "?lang=" + s.Chosen
+	mark := "?"
+	if u.RawQuery != "" || u.ForceQuery {
+		mark = "&"
 	}
+	address, fragment, cut := strings.Cut(address, "#")
+	address += mark + "lang=" + s.Chosen
 	if cut {
 		address += "#" + fragment
 	}
