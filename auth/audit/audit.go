@@ -92,6 +92,9 @@ func (r *Recorder) Record(ctx context.Context, e Event) {
 	case <-r.closed:
 		r.drop()
 		return
+	default:
+	}
+	select {
 	case r.queue <- e:
 		return
 	default:

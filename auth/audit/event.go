@@ -55,11 +55,11 @@ func (e Event) clean() Event {
 }
 
 func cut(text string) string {
-	if len(text) > maxField {
-		text = text[:maxField]
-		for len(text) > 0 && !utf8.RuneStart(text[len(text)-1]) {
-			text = text[:len(text)-1]
+	if n := maxField; len(text) > n {
+		for n > 0 && !utf8.RuneStart(text[n]) {
+			n--
 		}
+		text = text[:n]
 	}
 	return strings.ToValidUTF8(text, "\uFFFD")
 }

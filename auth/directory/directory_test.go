@@ -38,7 +38,7 @@ func TestUsersAreFoundByWhatTheyAreKnownBy(t *testing.T) {
 			{"no ID", d.Person(""), nil},
 		} {
 			if c.got != c.want {
-				t.Errorf("by %s: %s, want %s", c.by, nameOf(c.got), nameOf(c.want))
+				w.Errorf("by %s: %s, want %s", c.by, nameOf(c.got), nameOf(c.want))
 			}
 		}
 		var names []string
@@ -46,11 +46,11 @@ func TestUsersAreFoundByWhatTheyAreKnownBy(t *testing.T) {
 			names = append(names, p.View().User.Name)
 		}
 		if got := strings.Join(names, " "); got != "alice bob" {
-			t.Errorf("All = %s", got)
+			w.Errorf("All = %s", got)
 		}
 		u := bob.View().User
 		if len(u.ID) != 27 || u.ID[0] != 'u' || u.State != user.Active || u.Created.IsZero() {
-			t.Errorf("created as %+v", u)
+			w.Errorf("created as %+v", u)
 		}
 	})
 }
@@ -60,28 +60,28 @@ func TestAddressSignsInWhoHasAPasswordAndIsAlone(t *testing.T) {
 		d := w.open(directory.Mapping{})
 		one := w.create(d, user.User{Name: "one", Email: "team@example.com"})
 		two := w.create(d, user.User{Name: "two", Email: "team@example.com"})
-		w.must(d.SetPassword(t.Context(), idOf(one), "hash"))
+		w.must(d.SetPassword(w.Context(), idOf(one), "hash"))
 		if got := d.ByName("Team@Example.com"); got != one {
-			t.Errorf("the only one with a password: %s", nameOf(got))
+			w.Errorf("the only one with a password: %s", nameOf(got))
 		}
-		w.must(d.SetPassword(t.Context(), idOf(two), "hash"))
+		w.must(d.SetPassword(w.Context(), idOf(two), "hash"))
 		if got := d.ByName("team@example.com"); got != nil {
-			t.Errorf("one of two with a password: %s", nameOf(got))
+			w.Errorf("one of two with a password: %s", nameOf(got))
 		}
 		w.update(d, two, func(u *user.User) { u.EmailVerified = true })
 		if got := d.ByName("team@example.com"); got != two {
-			t.Errorf("the only one who has proven the address: %s", nameOf(got))
+			w.Errorf("the only one who has proven the address: %s", nameOf(got))
 		}
 		w.update(d, two, func(u *user.User) { u.Email = "" })
 		if two.View().User.EmailVerified {
-			t.Error("no address is still verified")
+			w.Error("no address is still verified")
 		}
 		if got := d.ByName("team@example.com"); got != one {
-			t.Errorf("after the other has gone: %s", nameOf(got))
+			w.Errorf("after the other has gone: %s", nameOf(got))
 		}
 		three := w.create(d, user.User{Name: "team@example.com"})
 		if got := d.ByName("team@example.com"); got != three {
-			t.Errorf("a name goes before an address: %s", nameOf(got))
+			w.Errorf("a name goes before an address: %s", nameOf(got))
 		}
 	})
 }
@@ -114,19 +114,19 @@ func TestWhatNoUserCanBeIsRefused(t *testing.T) {
 	inBubble(t, func(w *world) {
 		d := w.open(directory.Mapping{})
 		for name, u := range cases {
-			if p, err := d.Create(t.Context(), u); !errors.Is(err, directory.ErrInvalid) {
-				t.Errorf("%s: %s, %v", name, nameOf(p), err)
+			if p, err := d.Create(w.Context(), u); !errors.Is(err, directory.ErrInvalid) {
+				w.Errorf("%s: %s, %v", name, nameOf(p), err)
 			}
 		}
 		service := w.create(d, user.User{Name: "robot", Service: true})
-		err := d.SetPassword(t.Context(), idOf(service), "hash")
+		err := d.SetPassword(w.Context(), idOf(service), "hash")
 		if !errors.Is(err, directory.ErrInvalid) || d.Password(idOf(service)) != "" {
-			t.Errorf("a service with a password: %v", err)
+			w.Errorf("a service with a password: %v", err)
 		}
 		shown := w.create(d, user.User{Name: "b", Title: " Bob\r\n\x1b[31m  the\u202e Builder" + long})
 		title := shown.View().User.Title
 		if !strings.HasPrefix(title, "Bob [31m the Builder") || len(title) > 256 {
-			t.Errorf("title %q", title)
+			w.Errorf("title %q", title)
 		}
 	})
 }
@@ -144,33 +144,33 @@ func TestUpdate(t *testing.T) {
 		u := bob.View().User
 		if u.ID != before.ID || !u.Created.Equal(before.Created) || u.Epoch != before.Epoch ||
 			u.HasPassword {
-			t.Errorf("became %+v", u)
+			w.Errorf("became %+v", u)
 		}
 		if !slices.Equal(u.Groups, []string{"a", "b"}) || d.ByName("bob") != nil ||
 			d.ByName("Robert") != bob {
-			t.Errorf("groups %v, by names %s, %s", u.Groups,
+			w.Errorf("groups %v, by names %s, %s", u.Groups,
 				nameOf(d.ByName("bob")), nameOf(d.ByName("robert")))
 		}
 		synctest.Wait()
 		if news := w.news(); !slices.Equal(news, []string{before.ID}) {
-			t.Errorf("told %v, want the user once", news)
+			w.Errorf("told %v, want the user once", news)
 		}
-		newest, _ := w.store.Log("users", 1).Newest(t.Context())
+		newest, _ := w.store.Log("users", 1).Newest(w.Context())
 		w.update(d, bob, func(*user.User) {})
-		if again, _ := w.store.Log("users", 1).Newest(t.Context()); again != newest {
-			t.Error("a change of nothing was written")
+		if again, _ := w.store.Log("users", 1).Newest(w.Context()); again != newest {
+			w.Error("a change of nothing was written")
 		}
 		oops := errors.New("oops")
-		_, err := d.Update(t.Context(), before.ID, func(u *user.User) error {
+		_, err := d.Update(w.Context(), before.ID, func(u *user.User) error {
 			u.Title = "lost"
 			return oops
 		})
 		if !errors.Is(err, oops) || bob.View().User.Title != "" {
-			t.Errorf("an error of the change: %v, %q", err, bob.View().User.Title)
+			w.Errorf("an error of the change: %v, %q", err, bob.View().User.Title)
 		}
 		for _, id := range []string{"u-nobody", "", "\x00"} {
-			if err := d.EndSessions(t.Context(), id); !errors.Is(err, directory.ErrNotFound) {
-				t.Errorf("EndSessions(%q) = %v", id, err)
+			if err := d.EndSessions(w.Context(), id); !errors.Is(err, directory.ErrNotFound) {
+				w.Errorf("EndSessions(%q) = %v", id, err)
 			}
 		}
 	})
@@ -184,13 +184,13 @@ func TestNamesAndIdentitiesAreFreeAgainAfterTheyWereGivenUp(t *testing.T) {
 		w.update(d, bob, func(u *user.User) { u.Name, u.Identities = "robert", nil })
 		second := w.create(d, user.User{Name: "bob", Identities: []user.Identity{azure}})
 		if d.ByIdentity("azure", "t/1") != second || d.ByName("bob") != second {
-			t.Error("the new one is not found")
+			w.Error("the new one is not found")
 		}
-		w.must(d.Delete(t.Context(), idOf(second)))
-		w.must(d.Delete(t.Context(), "u-nobody"))
+		w.must(d.Delete(w.Context(), idOf(second)))
+		w.must(d.Delete(w.Context(), "u-nobody"))
 		third := w.create(d, user.User{Name: "bob", Identities: []user.Identity{azure}})
 		if d.ByIdentity("azure", "t/1") != third || idOf(third) == idOf(second) {
-			t.Error("the third one is not found, or has the ID of the second")
+			w.Error("the third one is not found, or has the ID of the second")
 		}
 	})
 }
@@ -203,7 +203,7 @@ func TestOnlyOneOfManyGetsAName(t *testing.T) {
 		var all sync.WaitGroup
 		for i := range 20 {
 			all.Go(func() {
-				_, err := nodes[i%2].Create(t.Context(), user.User{Name: "bob", Title: fmt.Sprint(i)})
+				_, err := nodes[i%2].Create(w.Context(), user.User{Name: "bob", Title: fmt.Sprint(i)})
 				mu.Lock()
 				defer mu.Unlock()
 				var taken *directory.TakenError
@@ -213,14 +213,14 @@ func TestOnlyOneOfManyGetsAName(t *testing.T) {
 				case errors.Is(err, directory.ErrTaken) && errors.As(err, &taken) && taken.What == "name":
 					losers++
 				default:
-					t.Errorf("Create = %v", err)
+					w.Errorf("Create = %v", err)
 				}
 			})
 		}
 		all.Wait()
 		synctest.Wait()
 		if winners != 1 || losers != 19 || len(nodes[0].All()) != 1 || len(nodes[1].All()) != 1 {
-			t.Errorf("%d winners, %d losers, %d users", winners, losers, len(nodes[0].All()))
+			w.Errorf("%d winners, %d losers, %d users", winners, losers, len(nodes[0].All()))
 		}
 	})
 }
@@ -233,8 +233,8 @@ func TestChangesAtTheSameTimeAllCount(t *testing.T) {
 		var all sync.WaitGroup
 		for i := range 20 {
 			all.Go(func() {
-				if err := nodes[i%2].EndSessions(t.Context(), idOf(bob)); err != nil {
-					t.Error(err)
+				if err := nodes[i%2].EndSessions(w.Context(), idOf(bob)); err != nil {
+					w.Error(err)
 				}
 			})
 		}
@@ -242,7 +242,7 @@ func TestChangesAtTheSameTimeAllCount(t *testing.T) {
 		synctest.Wait()
 		for i, node := range nodes {
 			if got := node.Person(idOf(bob)).View().User.Epoch; got != before+20 {
-				t.Errorf("node %d has epoch %d, want %d", i, got, before+20)
+				w.Errorf("node %d has epoch %d, want %d", i, got, before+20)
 			}
 		}
 	})

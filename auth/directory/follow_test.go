@@ -21,48 +21,48 @@ func TestInstancesSeeEachOthersChanges(t *testing.T) {
 		synctest.Wait()
 		bob := there.Person(id)
 		if bob == nil || there.ByName("bob") != bob || there.ByIdentity("azure", "t/1") != bob {
-			t.Fatal("the new user is not there")
+			w.Fatal("the new user is not there")
 		}
 		if news := w.news(); !slices.Equal(news, []string{id, id}) {
-			t.Errorf("told %v, want each instance once", news)
+			w.Errorf("told %v, want each instance once", news)
 		}
 
-		w.must(here.SetPassword(t.Context(), id, "hash"))
-		w.must(here.CreateGroup(t.Context(), "staff"))
-		w.must(here.AddMember(t.Context(), "staff", id))
+		w.must(here.SetPassword(w.Context(), id, "hash"))
+		w.must(here.CreateGroup(w.Context(), "staff"))
+		w.must(here.AddMember(w.Context(), "staff", id))
 		synctest.Wait()
 		if there.Password(id) != "hash" || !bob.View().In("staff") || bob.View().User.Epoch != 2 {
-			t.Errorf("password %q, groups %v, epoch %d",
+			w.Errorf("password %q, groups %v, epoch %d",
 				there.Password(id), bob.View().Groups, bob.View().User.Epoch)
 		}
 
-		secret, token, err := here.CreateToken(t.Context(), user.Token{UserID: id, Title: "ci"})
+		secret, token, err := here.CreateToken(w.Context(), user.Token{UserID: id, Title: "ci"})
 		w.must(err)
 		synctest.Wait()
 		if p, found := there.FindToken([]byte(secret)); p != bob || found.ID != token.ID {
-			t.Errorf("token of %s", nameOf(p))
+			w.Errorf("token of %s", nameOf(p))
 		}
 		pass(2 * soon)
 		if used, _ := here.Token(token.ID); used.LastUsed.IsZero() {
-			t.Error("the use of a token on the other instance is not known here")
+			w.Error("the use of a token on the other instance is not known here")
 		}
-		w.must(here.DeleteToken(t.Context(), token.ID))
+		w.must(here.DeleteToken(w.Context(), token.ID))
 		synctest.Wait()
 		if p, _ := there.FindToken([]byte(secret)); p != nil {
-			t.Error("the token still opens")
+			w.Error("the token still opens")
 		}
 
-		w.must(here.DeleteGroup(t.Context(), "staff"))
+		w.must(here.DeleteGroup(w.Context(), "staff"))
 		synctest.Wait()
 		if bob.View().In("staff") || len(there.Groups()) != 0 {
-			t.Errorf("in %v of %v", bob.View().Groups, there.Groups())
+			w.Errorf("in %v of %v", bob.View().Groups, there.Groups())
 		}
 
-		w.must(here.Delete(t.Context(), id))
+		w.must(here.Delete(w.Context(), id))
 		synctest.Wait()
 		if there.Person(id) != nil || there.ByName("bob") != nil ||
 			bob.View().User.State != user.Disabled {
-			t.Errorf("deleted, still found or %s", bob.View().User.State)
+			w.Errorf("deleted, still found or %s", bob.View().User.State)
 		}
 	})
 }
@@ -72,32 +72,32 @@ func TestInstanceThatWasLeftBehindReadsEverythingAgain(t *testing.T) {
 		d := w.open(directory.Mapping{})
 		gone := w.create(d, user.User{Name: "gone"})
 		stays := w.create(d, user.User{Name: "stays"})
-		secret, _, err := d.CreateToken(t.Context(), user.Token{UserID: idOf(gone)})
+		secret, _, err := d.CreateToken(w.Context(), user.Token{UserID: idOf(gone)})
 		w.must(err)
 		synctest.Wait()
 		w.news()
 		// Somebody deletes a user, and the events about it have left the log before
 		// they are seen here.
 		log := w.store.Log("users", 1)
-		_, err = w.store.Write(t.Context(), state.Delete("user/"+idOf(gone)),
+		_, err = w.store.Write(w.Context(), state.Delete("user/"+idOf(gone)),
 			log.Appending([]byte(`{"group":"x"}`)), log.Appending([]byte(`{"group":"y"}`)))
 		w.must(err)
 		synctest.Wait()
 		if d.Person(idOf(gone)) != nil || d.ByName("stays") != stays {
-			t.Error("not read again")
+			w.Error("not read again")
 		}
 		if p, _ := d.FindToken([]byte(secret)); p != nil {
-			t.Error("the token of a user that is gone opens")
+			w.Error("the token of a user that is gone opens")
 		}
 		if news := w.news(); !slices.Equal(news, []string{idOf(gone)}) {
-			t.Errorf("told %v", news)
+			w.Errorf("told %v", news)
 		}
 		w.update(d, stays, func(u *user.User) { u.Title = "still follows" })
 		other := w.open(directory.Mapping{})
 		w.update(other, other.ByName("stays"), func(u *user.User) { u.Title = "follows on" })
 		synctest.Wait()
 		if got := stays.View().User.Title; got != "follows on" {
-			t.Errorf("title %q", got)
+			w.Errorf("title %q", got)
 		}
 	})
 }
@@ -112,18 +112,18 @@ func TestFollowingGoesOnAfterTheStoreWasAway(t *testing.T) {
 		bob := w.create(healthy, user.User{Name: "bob"})
 		synctest.Wait()
 		if d.ByName("bob") != nil {
-			t.Fatal("read from a store that does not answer")
+			w.Fatal("read from a store that does not answer")
 		}
-		if _, err := d.Create(t.Context(), user.User{Name: "eve"}); err == nil {
-			t.Error("created in a store that does not answer")
+		if _, err := d.Create(w.Context(), user.User{Name: "eve"}); err == nil {
+			w.Error("created in a store that does not answer")
 		}
 		broken.fail(nil)
 		pass(soon)
 		if p := d.ByName("bob"); p == nil || idOf(p) != idOf(bob) {
-			t.Error("the event was lost")
+			w.Error("the event was lost")
 		}
 		if w.lines.FilterMessageSnippet("not up to date").Len() == 0 {
-			t.Error("nobody was told")
+			w.Error("nobody was told")
 		}
 	})
 }
@@ -135,26 +135,26 @@ func TestWhatCannotBeReadLetsNobodyIn(t *testing.T) {
 		log := w.store.Log("users", 100)
 		for _, event := range []string{"", "{", `{"user":5}`, `{"user":"u-nobody"}`, `{}`,
 			`{"token":"!"}`, `{"used":{"!":1}}`, `{"later":"unknown"}`} {
-			_, err := log.Append(t.Context(), []byte(event))
+			_, err := log.Append(w.Context(), []byte(event))
 			w.must(err)
 		}
 		for _, key := range []string{"user/ux", "token/!", "token-used/!", "token-used/x"} {
-			_, err := w.store.Set(t.Context(), key, []byte("{{"), 0)
+			_, err := w.store.Set(w.Context(), key, []byte("{{"), 0)
 			w.must(err)
 		}
-		_, err := w.store.Write(t.Context(), state.Put("user/"+idOf(bob), []byte("[]"), 0),
+		_, err := w.store.Write(w.Context(), state.Put("user/"+idOf(bob), []byte("[]"), 0),
 			log.Appending([]byte(`{"user":"`+idOf(bob)+`"}`)))
 		w.must(err)
 		synctest.Wait()
 		if d.Person(idOf(bob)) != nil || bob.View().User.State == user.Active {
-			t.Error("a damaged user is still there")
+			w.Error("a damaged user is still there")
 		}
 		if other := w.open(directory.Mapping{}); len(other.All()) != 0 {
-			t.Errorf("read %d users", len(other.All()))
+			w.Errorf("read %d users", len(other.All()))
 		}
-		if _, err := d.Update(t.Context(), idOf(bob), nil); err == nil ||
+		if _, err := d.Update(w.Context(), idOf(bob), nil); err == nil ||
 			!strings.Contains(err.Error(), "cannot be read") {
-			t.Errorf("Update = %v", err)
+			w.Errorf("Update = %v", err)
 		}
 	})
 }
@@ -162,7 +162,7 @@ func TestWhatCannotBeReadLetsNobodyIn(t *testing.T) {
 func TestPanicOfOneEventEndsNothing(t *testing.T) {
 	inBubble(t, func(w *world) {
 		armed := true
-		d, err := directory.Open(t.Context(), directory.Options{
+		d, err := directory.Open(w.Context(), directory.Options{
 			Store: w.store, Log: w.log,
 			Changed: func(string) {
 				if armed {
@@ -179,7 +179,7 @@ func TestPanicOfOneEventEndsNothing(t *testing.T) {
 		w.create(other, user.User{Name: "two"})
 		pass(soon)
 		if d.ByName("one") == nil || d.ByName("two") == nil {
-			t.Error("no longer follows")
+			w.Error("no longer follows")
 		}
 	})
 }

@@ -69,16 +69,16 @@ func TestGroupsComeFromTheStoreTheConfigurationAndProviders(t *testing.T) {
 			inBubble(t, func(w *world) {
 				v := w.create(w.open(mapping), c.user).View()
 				if !slices.Equal(v.Groups, c.groups) {
-					t.Fatalf("groups %v, want %v", v.Groups, c.groups)
+					w.Fatalf("groups %v, want %v", v.Groups, c.groups)
 				}
 				if len(c.groups) > 0 && v.Sources[c.groups[0]] != c.from {
-					t.Errorf("%s from %q, want %q", c.groups[0], v.Sources[c.groups[0]], c.from)
+					w.Errorf("%s from %q, want %q", c.groups[0], v.Sources[c.groups[0]], c.from)
 				}
 				if unknown := name == "unknown"; v.GroupsUnknown != unknown {
-					t.Errorf("groups unknown: %v", v.GroupsUnknown)
+					w.Errorf("groups unknown: %v", v.GroupsUnknown)
 				}
 				if name == "provider" && !slices.Equal(v.Roles, []string{"Admin"}) {
-					t.Errorf("roles %v", v.Roles)
+					w.Errorf("roles %v", v.Roles)
 				}
 			})
 		})
@@ -98,21 +98,21 @@ func TestReloadChangesViewsOfThoseItConcerns(t *testing.T) {
 		}
 		d.Configure(named)
 		if !bob.View().In("admins") || carol.View() != view {
-			t.Errorf("bob in %v; carol's view is another: %v", bob.View().Groups, carol.View() != view)
+			w.Errorf("bob in %v; carol's view is another: %v", bob.View().Groups, carol.View() != view)
 		}
 		if news := w.news(); !slices.Equal(news, []string{idOf(bob)}) {
-			t.Errorf("told %v", news)
+			w.Errorf("told %v", news)
 		}
 		if later := w.create(d, user.User{Name: "dave"}); later.View().In("admins") {
-			t.Error("dave is an admin")
+			w.Error("dave is an admin")
 		}
 		w.update(d, bob, func(u *user.User) { u.Title = "Bob" })
 		if !bob.View().In("admins") {
-			t.Error("the mapping was forgotten by a change")
+			w.Error("the mapping was forgotten by a change")
 		}
 		d.Configure(directory.Mapping{})
 		if bob.View().In("admins") {
-			t.Error("still an admin")
+			w.Error("still an admin")
 		}
 	})
 }
@@ -121,38 +121,38 @@ func TestGroups(t *testing.T) {
 	inBubble(t, func(w *world) {
 		d := w.open(directory.Mapping{Groups: map[string]directory.Group{"admins": {}}})
 		bob := w.create(d, user.User{Name: "bob", Groups: []string{"guests"}})
-		w.must(d.CreateGroup(t.Context(), "staff"))
+		w.must(d.CreateGroup(w.Context(), "staff"))
 		if got := d.Groups(); !slices.Equal(got, []string{"admins", "guests", "staff"}) {
-			t.Errorf("Groups = %v", got)
+			w.Errorf("Groups = %v", got)
 		}
-		if err := d.CreateGroup(t.Context(), "staff"); !errors.Is(err, directory.ErrTaken) {
-			t.Errorf("made twice: %v", err)
+		if err := d.CreateGroup(w.Context(), "staff"); !errors.Is(err, directory.ErrTaken) {
+			w.Errorf("made twice: %v", err)
 		}
 		for _, name := range []string{"", " staff", "a|b", "a,b", "a\nb", "\xff"} {
-			if err := d.CreateGroup(t.Context(), name); !errors.Is(err, directory.ErrInvalid) {
-				t.Errorf("CreateGroup(%q) = %v", name, err)
+			if err := d.CreateGroup(w.Context(), name); !errors.Is(err, directory.ErrInvalid) {
+				w.Errorf("CreateGroup(%q) = %v", name, err)
 			}
 		}
 		for _, name := range []string{"admins", "staff", "staff"} {
-			w.must(d.AddMember(t.Context(), name, idOf(bob)))
+			w.must(d.AddMember(w.Context(), name, idOf(bob)))
 		}
 		if got := bob.View().Groups; !slices.Equal(got, []string{"admins", "guests", "staff"}) {
-			t.Errorf("in %v", got)
+			w.Errorf("in %v", got)
 		}
-		if err := d.AddMember(t.Context(), "stuff", idOf(bob)); !errors.Is(err, directory.ErrNotFound) {
-			t.Errorf("added to what is no group: %v", err)
+		if err := d.AddMember(w.Context(), "stuff", idOf(bob)); !errors.Is(err, directory.ErrNotFound) {
+			w.Errorf("added to what is no group: %v", err)
 		}
-		w.must(d.RemoveMember(t.Context(), "guests", idOf(bob)))
-		w.must(d.RemoveMember(t.Context(), "guests", idOf(bob)))
+		w.must(d.RemoveMember(w.Context(), "guests", idOf(bob)))
+		w.must(d.RemoveMember(w.Context(), "guests", idOf(bob)))
 		if got := d.Groups(); !slices.Equal(got, []string{"admins", "staff"}) {
-			t.Errorf("Groups = %v after the last guest", got)
+			w.Errorf("Groups = %v after the last guest", got)
 		}
-		w.must(d.DeleteGroup(t.Context(), "staff"))
-		if err := d.DeleteGroup(t.Context(), "staff"); !errors.Is(err, directory.ErrNotFound) {
-			t.Errorf("deleted twice: %v", err)
+		w.must(d.DeleteGroup(w.Context(), "staff"))
+		if err := d.DeleteGroup(w.Context(), "staff"); !errors.Is(err, directory.ErrNotFound) {
+			w.Errorf("deleted twice: %v", err)
 		}
 		if got := bob.View().Groups; !slices.Equal(got, []string{"admins"}) {
-			t.Errorf("in %v", got)
+			w.Errorf("in %v", got)
 		}
 	})
 }

@@ -17,37 +17,37 @@ func TestTokenOpensByItsSecretAlone(t *testing.T) {
 	inBubble(t, func(w *world) {
 		d := w.open(directory.Mapping{})
 		bob := w.create(d, user.User{Name: "bob"})
-		secret, made, err := d.CreateToken(t.Context(), user.Token{
+		secret, made, err := d.CreateToken(w.Context(), user.Token{
 			ID: "t-mine", UserID: idOf(bob), Title: "ci\n", Routes: []string{"api"},
 			LastUsed: time.Now(),
 		})
 		w.must(err)
 		if len(secret) != 52 || !strings.HasPrefix(secret, "dw_") || made.ID == "t-mine" ||
 			made.Title != "ci" || !made.LastUsed.IsZero() || made.Created.IsZero() {
-			t.Errorf("secret of %d characters, token %+v", len(secret), made)
+			w.Errorf("secret of %d characters, token %+v", len(secret), made)
 		}
 		p, found := d.FindToken([]byte(secret))
 		if p != bob || found == nil || found.ID != made.ID || !found.Opens("api", time.Now()) ||
 			found.Opens("admin", time.Now()) {
-			t.Errorf("found %s, %+v", nameOf(p), found)
+			w.Errorf("found %s, %+v", nameOf(p), found)
 		}
 		for i := range secret {
 			other := []byte(secret)
 			other[i] ^= 1
 			if p, _ := d.FindToken(other); p != nil {
-				t.Errorf("opens with another byte at %d", i)
+				w.Errorf("opens with another byte at %d", i)
 			}
 		}
 		for _, other := range []string{"", "dw_", secret[1:], secret + "x", secret[:51],
 			strings.Repeat("x", 1<<16), "Bearer " + secret} {
 			if p, _ := d.FindToken([]byte(other)); p != nil {
-				t.Errorf("opens with %.60q", other)
+				w.Errorf("opens with %.60q", other)
 			}
 		}
-		for entry, err := range w.store.All(t.Context(), "") {
+		for entry, err := range w.store.All(w.Context(), "") {
 			w.must(err)
 			if text := entry.Key + string(entry.Value); strings.Contains(text, secret[3:40]) {
-				t.Errorf("the store has the secret: %q", text)
+				w.Errorf("the store has the secret: %q", text)
 			}
 		}
 	})
@@ -57,31 +57,31 @@ func TestTokenEnds(t *testing.T) {
 	inBubble(t, func(w *world) {
 		d := w.open(directory.Mapping{})
 		for name, end := range map[string]func(p *user.Person, id string){
-			"deleted": func(_ *user.Person, id string) { w.must(d.DeleteToken(t.Context(), id)) },
+			"deleted": func(_ *user.Person, id string) { w.must(d.DeleteToken(w.Context(), id)) },
 			"user disabled": func(p *user.Person, _ string) {
 				w.update(d, p, func(u *user.User) { u.State = user.Disabled })
 			},
 			"user pending": func(p *user.Person, _ string) {
 				w.update(d, p, func(u *user.User) { u.State = user.Pending })
 			},
-			"user deleted": func(p *user.Person, _ string) { w.must(d.Delete(t.Context(), idOf(p))) },
+			"user deleted": func(p *user.Person, _ string) { w.must(d.Delete(w.Context(), idOf(p))) },
 		} {
 			p := w.create(d, user.User{Name: strings.ReplaceAll(name, " ", "-")})
-			secret, made, err := d.CreateToken(t.Context(), user.Token{UserID: idOf(p)})
+			secret, made, err := d.CreateToken(w.Context(), user.Token{UserID: idOf(p)})
 			w.must(err)
 			if got, _ := d.FindToken([]byte(secret)); got != p {
-				t.Fatalf("%s: opens for %s", name, nameOf(got))
+				w.Fatalf("%s: opens for %s", name, nameOf(got))
 			}
 			end(p, made.ID)
 			if got, _ := d.FindToken([]byte(secret)); got != nil {
-				t.Errorf("%s: still opens", name)
+				w.Errorf("%s: still opens", name)
 			}
 		}
-		if err := d.DeleteToken(t.Context(), "t-none"); !errors.Is(err, directory.ErrNotFound) {
-			t.Errorf("DeleteToken = %v", err)
+		if err := d.DeleteToken(w.Context(), "t-none"); !errors.Is(err, directory.ErrNotFound) {
+			w.Errorf("DeleteToken = %v", err)
 		}
 		if _, ok := d.Token("t-none"); ok {
-			t.Error("there is a token that was never made")
+			w.Error("there is a token that was never made")
 		}
 	})
 }
@@ -91,7 +91,7 @@ func TestTokensOfAUser(t *testing.T) {
 		d := w.open(directory.Mapping{})
 		bob := w.create(d, user.User{Name: "bob"})
 		for i := range 3 {
-			_, _, err := d.CreateToken(t.Context(), user.Token{UserID: idOf(bob), Title: fmt.Sprint(i)})
+			_, _, err := d.CreateToken(w.Context(), user.Token{UserID: idOf(bob), Title: fmt.Sprint(i)})
 			w.must(err)
 			pass(time.Second)
 		}
@@ -100,24 +100,24 @@ func TestTokensOfAUser(t *testing.T) {
 			titles += token.Title
 		}
 		if titles != "210" || len(d.Tokens("u-none")) != 0 {
-			t.Errorf("tokens %q, want the newest first", titles)
+			w.Errorf("tokens %q, want the newest first", titles)
 		}
-		if _, _, err := d.CreateToken(t.Context(), user.Token{UserID: "u-none"}); !errors.Is(err,
+		if _, _, err := d.CreateToken(w.Context(), user.Token{UserID: "u-none"}); !errors.Is(err,
 			directory.ErrNotFound) {
-			t.Errorf("a token for nobody: %v", err)
+			w.Errorf("a token for nobody: %v", err)
 		}
 		for range 197 {
-			_, _, err := d.CreateToken(t.Context(), user.Token{UserID: idOf(bob)})
+			_, _, err := d.CreateToken(w.Context(), user.Token{UserID: idOf(bob)})
 			w.must(err)
 		}
-		_, _, err := d.CreateToken(t.Context(), user.Token{UserID: idOf(bob)})
+		_, _, err := d.CreateToken(w.Context(), user.Token{UserID: idOf(bob)})
 		if !errors.Is(err, directory.ErrInvalid) {
-			t.Errorf("one token too many: %v", err)
+			w.Errorf("one token too many: %v", err)
 		}
-		w.must(d.Delete(t.Context(), idOf(bob)))
-		for entry, err := range w.store.All(t.Context(), "token") {
+		w.must(d.Delete(w.Context(), idOf(bob)))
+		for entry, err := range w.store.All(w.Context(), "token") {
 			w.must(err)
-			t.Errorf("left behind: %s", entry.Key)
+			w.Errorf("left behind: %s", entry.Key)
 		}
 	})
 }
@@ -128,32 +128,32 @@ func TestUsesOfTokensAreWrittenOnceAMinute(t *testing.T) {
 		bob := w.create(d, user.User{Name: "bob"})
 		var secrets []string
 		for range 150 {
-			secret, _, err := d.CreateToken(t.Context(), user.Token{UserID: idOf(bob)})
+			secret, _, err := d.CreateToken(w.Context(), user.Token{UserID: idOf(bob)})
 			w.must(err)
 			secrets = append(secrets, secret)
 		}
 		log := w.store.Log("users", 1)
-		before, _ := log.Newest(t.Context())
+		before, _ := log.Newest(w.Context())
 		for range 30 {
 			for _, secret := range secrets {
 				d.FindToken([]byte(secret))
 			}
 			pass(time.Second)
 		}
-		if n, _ := log.Newest(t.Context()); n != before {
-			t.Errorf("%d writes at once", n-before)
+		if n, _ := log.Newest(w.Context()); n != before {
+			w.Errorf("%d writes at once", n-before)
 		}
 		pass(soon)
-		if n, _ := log.Newest(t.Context()); n != before+1 {
-			t.Errorf("%d writes in a minute, want 1", n-before)
+		if n, _ := log.Newest(w.Context()); n != before+1 {
+			w.Errorf("%d writes in a minute, want 1", n-before)
 		}
 		used := d.Tokens(idOf(bob))[0].LastUsed
 		if used.IsZero() || used.Location() != time.UTC {
-			t.Errorf("last use %v", used)
+			w.Errorf("last use %v", used)
 		}
 		pass(time.Hour)
-		if n, _ := log.Newest(t.Context()); n != before+1 {
-			t.Errorf("%d writes without a use", n-before-1)
+		if n, _ := log.Newest(w.Context()); n != before+1 {
+			w.Errorf("%d writes without a use", n-before-1)
 		}
 	})
 }
@@ -164,7 +164,7 @@ func TestUsesOfTokensWaitForTheStore(t *testing.T) {
 		w.store = state.New(broken)
 		d := w.open(directory.Mapping{})
 		bob := w.create(d, user.User{Name: "bob"})
-		secret, made, err := d.CreateToken(t.Context(), user.Token{UserID: idOf(bob)})
+		secret, made, err := d.CreateToken(w.Context(), user.Token{UserID: idOf(bob)})
 		w.must(err)
 		used := time.Now()
 		d.FindToken([]byte(secret))
@@ -174,7 +174,7 @@ func TestUsesOfTokensWaitForTheStore(t *testing.T) {
 		pass(soon)
 		again, ok := w.open(directory.Mapping{}).Token(made.ID)
 		if !ok || again.LastUsed.Unix() != used.Unix() {
-			t.Errorf("used at %v, want %v", again.LastUsed, used)
+			w.Errorf("used at %v, want %v", again.LastUsed, used)
 		}
 	})
 }
@@ -184,7 +184,7 @@ func TestWhatIsOfNoUseGoesAtTheStart(t *testing.T) {
 		d := w.open(directory.Mapping{})
 		bob := w.create(d, user.User{Name: "bob"})
 		token := func(ends time.Duration) user.Token {
-			_, made, err := d.CreateToken(t.Context(),
+			_, made, err := d.CreateToken(w.Context(),
 				user.Token{UserID: idOf(bob), Expires: time.Now().Add(ends)})
 			w.must(err)
 			return made
@@ -194,24 +194,24 @@ func TestWhatIsOfNoUseGoesAtTheStart(t *testing.T) {
 		w.must(err)
 		hash := strings.Repeat("A", 43)
 		for _, key := range []string{"token/" + hash, "token-used/" + hash} {
-			_, err := w.store.Set(t.Context(), key, orphan, 0)
+			_, err := w.store.Set(w.Context(), key, orphan, 0)
 			w.must(err)
 		}
 		pass(32 * 24 * time.Hour)
 		again := w.open(directory.Mapping{})
 		if _, ok := again.Token(old.ID); ok {
-			t.Error("a token that ended a month ago is still there")
+			w.Error("a token that ended a month ago is still there")
 		}
 		if _, ok := again.Token(late.ID); !ok {
-			t.Error("a token that ended just now is gone")
+			w.Error("a token that ended just now is gone")
 		}
 		keys := ""
-		for entry, err := range w.store.All(t.Context(), "token") {
+		for entry, err := range w.store.All(w.Context(), "token") {
 			w.must(err)
 			keys += entry.Key + " "
 		}
 		if strings.Count(keys, "/") != 1 {
-			t.Errorf("the store still has %s", keys)
+			w.Errorf("the store still has %s", keys)
 		}
 	})
 }
@@ -220,16 +220,16 @@ func TestFindTokenAllocatesNothing(t *testing.T) {
 	inBubble(t, func(w *world) {
 		d := w.open(directory.Mapping{})
 		bob := w.create(d, user.User{Name: "bob"})
-		text, _, err := d.CreateToken(t.Context(), user.Token{UserID: idOf(bob)})
+		text, _, err := d.CreateToken(w.Context(), user.Token{UserID: idOf(bob)})
 		w.must(err)
 		secret := []byte(text)
 		d.FindToken(secret)
 		if n := testing.AllocsPerRun(100, func() {
 			if p, _ := d.FindToken(secret); p != bob {
-				t.Error("not found")
+				w.Error("not found")
 			}
 		}); n != 0 {
-			t.Errorf("%v allocations", n)
+			w.Errorf("%v allocations", n)
 		}
 	})
 }

@@ -18,12 +18,12 @@ func TestSignIn(t *testing.T) {
 		for _, login := range []string{"bob", "BOB", "bob@x.example"} {
 			r := w.opens(local.Attempt{Login: login, Password: right}, true)
 			if r.UserID != w.id() || r.MustChange || r.Device == "" {
-				t.Errorf("as %s: %+v", login, r)
+				w.Errorf("as %s: %+v", login, r)
 			}
 		}
 		w.update(w.id(), func(u *user.User) { u.MustChange = true })
 		if r := w.opens(local.Attempt{Login: "bob", Password: right}, true); !r.MustChange {
-			t.Error("the password need not be changed")
+			w.Error("the password need not be changed")
 		}
 	})
 }
@@ -34,21 +34,21 @@ func TestOldHashIsReplacedWhenItsUserSignsIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	inBubble(t, func(w *world) {
-		if err := w.users.SetPassword(t.Context(), w.id(), string(fish)); err != nil {
-			t.Fatal(err)
+		if err := w.users.SetPassword(w.Context(), w.id(), string(fish)); err != nil {
+			w.Fatal(err)
 		}
 		epoch := w.users.Person(w.id()).View().User.Epoch
 		w.opens(local.Attempt{Login: "bob", Password: wrong}, false)
 		if phc := w.users.Password(w.id()); phc != string(fish) {
-			t.Error("replaced by a wrong password")
+			w.Error("replaced by a wrong password")
 		}
 		w.opens(local.Attempt{Login: "bob", Password: right}, true)
 		phc := w.users.Password(w.id())
 		if phc == string(fish) || local.CheckHash(phc) != nil {
-			t.Errorf("the hash is %s", phc)
+			w.Errorf("the hash is %s", phc)
 		}
 		if now := w.users.Person(w.id()).View().User.Epoch; now != epoch {
-			t.Error("sessions were ended by a hash")
+			w.Error("sessions were ended by a hash")
 		}
 		w.opens(local.Attempt{Login: "bob", Password: right}, true)
 	})
@@ -57,9 +57,9 @@ func TestOldHashIsReplacedWhenItsUserSignsIn(t *testing.T) {
 func TestKnownBrowsersNeedASigner(t *testing.T) {
 	inBubble(t, func(w *world) {
 		l := local.New(local.Options{Users: w.users, Hasher: cheap()})
-		r, err := l.SignIn(t.Context(), local.Attempt{Login: "bob", Password: right, Device: "x.y.z"})
+		r, err := l.SignIn(w.Context(), local.Attempt{Login: "bob", Password: right, Device: "x.y.z"})
 		if err != nil || r.Device != "" {
-			t.Errorf("SignIn = %+v, %v", r, err)
+			w.Errorf("SignIn = %+v, %v", r, err)
 		}
 	})
 }
@@ -73,12 +73,12 @@ func TestLimitsMayBeSet(t *testing.T) {
 		var refused *local.ThrottledError
 		for i := range 3 {
 			if err := w.try(fmt.Sprint("user-", i), wrong, from(1)); !errors.Is(err, local.ErrWrong) {
-				t.Errorf("try %d: %v", i, err)
+				w.Errorf("try %d: %v", i, err)
 			}
 		}
 		err := w.try("bob", right, from(1))
 		if !errors.As(err, &refused) || refused.RetryAfter > time.Minute || refused.Error() == "" {
-			t.Errorf("the fourth in a minute: %v", err)
+			w.Errorf("the fourth in a minute: %v", err)
 		}
 		for i := range 2 {
 			_ = w.try("bob", wrong, from(2+i))
