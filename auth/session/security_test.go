@@ -175,7 +175,7 @@ func storeOpensNothing(t *testing.T, h *house) {
 		entries++
 		for what, secret := range map[string][]byte{
 			"the ticket": []byte(ticket), "its secret": raw[16:], "a token": []byte("refresh-token"),
-			"the code": []byte(code), "the user": []byte("u1"),
+			"the code": []byte(code), "the provider": []byte("azure-ad"),
 		} {
 			if bytes.Contains(e.Value, secret) || bytes.Contains([]byte(e.Key), secret) {
 				t.Errorf("%s is in the entry %s", what, e.Key)
