@@ -134,3 +134,11 @@ func same(a, b *user.View) bool {
 	return slices.Equal(a.Groups, b.Groups) && slices.Equal(a.Roles, b.Roles) &&
 		maps.Equal(a.Sources, b.Sources) && a.GroupsUnknown == b.GroupsUnknown
 }
+
+// Visitor makes a person of a user that the directory does not have: an account of a
+// provider that comes with a token of its own. Groups are mapped as for all others.
+func (d *Directory) Visitor(u user.User) *user.Person {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return user.NewPerson(d.mapping.view(&u))
+}
