@@ -78,17 +78,21 @@ func (c rgb) until(ratio float64, ground, toward rgb) rgb {
 // ground is what accents have to be told from, in one theme.
 type ground struct {
 	card, page, ink rgb
+	// mute is what quiet texts are written in, on the backdrop too.
+	mute rgb
 	// tint is how much accent soft grounds have, glow how much the backdrop has; read
 	// is the contrast of the accent as text, lift that of a button with the card.
 	tint, glow, read, lift float64
 }
 
-// The grounds are those of assets/page.css; a test compares them.
+// The grounds are those of assets/page.css; TestContrast measures both together.
 var (
 	lightGround = ground{card: rgb{255, 255, 255}, page: rgb{246, 247, 248},
-		ink: rgb{0, 0, 0}, tint: 0.09, glow: 0.22, read: 4.8, lift: 1.15}
+		ink: rgb{0, 0, 0}, mute: rgb{88, 98, 107},
+		tint: 0.09, glow: 0.22, read: 4.8, lift: 1.15}
 	darkGround = ground{card: rgb{24, 27, 31}, page: rgb{14, 16, 19},
-		ink: rgb{255, 255, 255}, tint: 0.16, glow: 0.26, read: 6.5, lift: 2}
+		ink: rgb{255, 255, 255}, mute: rgb{160, 170, 179},
+		tint: 0.16, glow: 0.26, read: 6.5, lift: 2}
 )
 
 // enough is the contrast that texts on a button need (WCAG AA), with a little to
@@ -109,5 +113,14 @@ func (g ground) shades(accent rgb) string {
 	fill = fill.until(enough, on, away)
 	return fmt.Sprintf("--accent:%v;--fill:%v;--fill-over:%v;--on-fill:%v;--tint:%v;"+
 		"--edge:%v;--glow:%v", text, fill, fill.mix(away, 0.14), on, tint,
-		g.card.mix(accent, 0.4), g.page.mix(accent, g.glow))
+		g.card.mix(accent, 0.4), g.backdrop(accent))
+}
+
+// backdrop has as much accent as quiet texts bear.
+func (g ground) backdrop(accent rgb) rgb {
+	share := g.glow
+	for contrast(g.mute, g.page.mix(accent, share)) < enough {
+		share *= 0.9
+	}
+	return g.page.mix(accent, share)
 }

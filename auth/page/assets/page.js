@@ -125,7 +125,7 @@ all("[data-search]", (field) => {
     for (const shelf of shelves) shelf.hidden = !shelf.querySelector("[data-find]:not([hidden])");
     nothing.hidden = count > 0;
     const text = count === 0 ? found.dataset.none :
-      count === 1 ? found.dataset.one : found.dataset.other.replace("{n}", count);
+      count === 1 ? found.dataset.single : found.dataset.several.replace("{n}", count);
     found.textContent = words.length ? text : "";
   };
 
