@@ -25,14 +25,13 @@ type asked struct {
 // grant is what a person lets an app do: a code, a refresh or an access token.
 type grant struct {
 	*asked
-	account  *account
-	session  *session
-	scopes   []string
-	epoch    int
-	made     time.Time
-	expires  time.Time
-	used     bool
-	resource string
+	account *account
+	session *session
+	scopes  []string
+	epoch   int
+	made    time.Time
+	expires time.Time
+	used    bool
 }
 
 // session is a browser that is signed in.

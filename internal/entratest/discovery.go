@@ -25,6 +25,7 @@ func (s *Server) routes() http.Handler {
 	handle("GET /v1.0/me/transitiveMemberOf", MemberOf, s.graph(s.memberOf, "User.Read"))
 	handle("GET /v1.0/me/transitiveMemberOf/{cast}", MemberOf, s.graph(s.memberOf, "User.Read"))
 	handle("POST /v1.0/directoryObjects/getByIds", Names, s.graph(s.names, "User.Read"))
+	handle("GET /v1.0/me/photo", Photo, s.graph(s.photoSize, "User.Read"))
 	handle("GET /v1.0/me/photo/$value", Photo, s.graph(s.photo, "User.Read"))
 	handle("GET /v1.0/me/photos/{size}/$value", Photo, s.graph(s.photo, "User.Read"))
 	unknown := s.watch(Unknown, http.NotFound)
@@ -78,17 +79,31 @@ func graphHost(login string) string {
 	return login
 }
 
-// discover answers with the fields that Entra has. It names no PKCE methods
-// although they work, no introspection, no revocation, no back-channel logout.
+// discover answers with a tenant's document, changed by the test if it wants to.
 func (s *Server) discover(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
-	name, keysPath, change := r.PathValue("tenant"), s.keysPath, s.metadata
-	id, known := s.tenantID(name)
-	s.mu.Unlock()
-	if !known {
-		s.refuseJSON(w, &refusal{number: 90002, kind: "invalid_tenant",
-			text: "Tenant '" + name + "' not found."})
+	change := s.metadata
+	document, no := s.document(r)
+	if no != nil {
+		defer s.mu.Unlock()
+		s.refuseJSON(w, no)
 		return
+	}
+	s.mu.Unlock()
+	if change != nil { // without the lock: it may ask the server
+		change(document)
+	}
+	writeJSON(w, http.StatusOK, document)
+}
+
+// document has the fields that Entra's has. It names no PKCE methods although
+// they work, no introspection, no revocation, no back-channel logout.
+func (s *Server) document(r *http.Request) (map[string]any, *refusal) {
+	name := r.PathValue("tenant")
+	id, known := s.tenantID(name)
+	if !known {
+		return nil, &refusal{number: 90002, kind: "invalid_tenant",
+			text: "Tenant '" + name + "' not found."}
 	}
 	if id != "" && name != "consumers" { // a domain has the id in its document
 		name = id
@@ -97,13 +112,13 @@ func (s *Server) discover(w http.ResponseWriter, r *http.Request) {
 		id = "{tenantid}"
 	}
 	at := base(r) + "/" + name
-	document := map[string]any{
+	return map[string]any{
 		"issuer":                        issuer(base(r), id),
 		"authorization_endpoint":        at + "/oauth2/v2.0/authorize",
 		"token_endpoint":                at + "/oauth2/v2.0/token",
 		"device_authorization_endpoint": at + "/oauth2/v2.0/devicecode",
 		"end_session_endpoint":          at + "/oauth2/v2.0/logout",
-		"jwks_uri":                      at + keysPath,
+		"jwks_uri":                      at + s.keysPath,
 		"userinfo_endpoint":             "https://" + graphHost(r.Host) + "/oidc/userinfo",
 		"kerberos_endpoint":             at + "/kerberos",
 		"token_endpoint_auth_methods_supported": []string{
@@ -125,11 +140,7 @@ func (s *Server) discover(w http.ResponseWriter, r *http.Request) {
 		"cloud_graph_host_name":           "graph.windows.net",
 		"msgraph_host":                    graphHost(r.Host),
 		"rbac_url":                        "https://pas.windows.net",
-	}
-	if change != nil {
-		change(document)
-	}
-	writeJSON(w, http.StatusOK, document)
+	}, nil
 }
 
 // publish answers with the key set of a tenant.

@@ -1,6 +1,7 @@
 package entratest
 
 import (
+	"io"
 	"net/http"
 	"time"
 )
@@ -32,17 +33,18 @@ const (
 // Fault is what goes wrong with a part. Those before Status come first and leave
 // the answer good, if no other says otherwise.
 type Fault struct {
-	// Hold delays the answer until the channel is closed; nil: not.
-	Hold <-chan struct{}
-	// Delay delays it by a time.
+	// Hold delays the answer until the channel is closed, Delay by a time; with
+	// both it is what comes first.
+	Hold  <-chan struct{}
 	Delay time.Duration
 	// Break ends the connection without an answer.
 	Break bool
 	// Status is an answer instead of the good one, with Header and Body; 0: the
-	// good one.
+	// good one. Size repeats the body until it has so many bytes; 0: it is sent once.
 	Status int
 	Header http.Header
 	Body   string
+	Size   int64
 	// Times is how many requests it happens to; 0: all until Heal.
 	Times int
 }
@@ -67,20 +69,7 @@ func (s *Server) fails(p Part, w http.ResponseWriter, r *http.Request) bool {
 	if f == nil {
 		return false
 	}
-	if f.Hold != nil || f.Delay > 0 {
-		wait := make(<-chan time.Time)
-		if f.Hold == nil {
-			timer := time.NewTimer(f.Delay)
-			defer timer.Stop()
-			wait = timer.C
-		}
-		select {
-		case <-f.Hold:
-		case <-wait:
-		case <-ended:
-		case <-r.Context().Done():
-		}
-	}
+	f.wait(r, ended)
 	if f.Break {
 		panic(http.ErrAbortHandler)
 	}
@@ -88,11 +77,34 @@ func (s *Server) fails(p Part, w http.ResponseWriter, r *http.Request) bool {
 		return false
 	}
 	for name, values := range f.Header {
-		w.Header()[name] = values
+		w.Header()[http.CanonicalHeaderKey(name)] = values
 	}
 	w.WriteHeader(f.Status)
-	_, _ = w.Write([]byte(f.Body))
-	return true
+	for sent := int64(0); ; {
+		n, err := io.WriteString(w, f.Body)
+		if sent += int64(n); err != nil || n == 0 || sent >= f.Size {
+			return true
+		}
+	}
+}
+
+// wait is over when the fault says, when the client goes, or the provider.
+func (f *Fault) wait(r *http.Request, ended <-chan struct{}) {
+	var passed <-chan time.Time
+	switch {
+	case f.Delay > 0:
+		timer := time.NewTimer(f.Delay)
+		defer timer.Stop()
+		passed = timer.C
+	case f.Hold == nil:
+		return
+	}
+	select {
+	case <-f.Hold:
+	case <-passed:
+	case <-ended:
+	case <-r.Context().Done():
+	}
 }
 
 // fault takes the part's own before that of all.

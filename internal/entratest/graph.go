@@ -199,3 +199,16 @@ func (s *Server) photo(w http.ResponseWriter, _ *http.Request, g *grant) {
 	w.Header().Set("Content-Type", "image/jpeg")
 	_, _ = w.Write(g.account.Photo)
 }
+
+// photoSize tells of a picture. The one that is not there is a GIF of one pixel.
+func (s *Server) photoSize(w http.ResponseWriter, r *http.Request, g *grant) {
+	kind, size := "image/jpeg", 96
+	if g.account.Photo == nil {
+		kind, size = "image/gif", 1
+	}
+	writeJSON(w, http.StatusOK, map[string]any{
+		"@odata.context":          base(r) + "/v1.0/$metadata#users('" + g.account.ID + "')/photo/$entity",
+		"@odata.mediaContentType": kind, "id": strconv.Itoa(size) + "x" + strconv.Itoa(size),
+		"width": size, "height": size,
+	})
+}

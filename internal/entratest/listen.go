@@ -42,7 +42,9 @@ func (s *Server) listen(t testing.TB) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.address, s.URL = l.Addr().String(), "https://"+l.Addr().String()
+	if s.URL == "" { // later it is the same, and others read it
+		s.address, s.URL = l.Addr().String(), "https://"+l.Addr().String()
+	}
 	s.server, s.ended = server, make(chan struct{})
 	go func() { _ = server.ServeTLS(l, "", "") }()
 }

@@ -110,7 +110,7 @@ type Token struct {
 	ForeignKey bool
 	// Omit leaves the ID token out of the answer.
 	Omit bool
-	// Rewrite changes the finished token; nil: not.
+	// Rewrite changes the finished token, without asking the server; nil: not.
 	Rewrite func(string) string
 }
 
@@ -152,7 +152,8 @@ func (s *Server) AddUser(t testing.TB, u User) {
 	s.users = append(s.users, &account{User: u, consented: map[string]bool{}})
 }
 
-// ChangeApp changes an app by its client id, for requests from now on.
+// ChangeApp changes an app by its client id, for requests from now on. The
+// function must not ask the server.
 func (s *Server) ChangeApp(t testing.TB, clientID string, change func(*App)) {
 	t.Helper()
 	s.mu.Lock()
@@ -165,7 +166,7 @@ func (s *Server) ChangeApp(t testing.TB, clientID string, change func(*App)) {
 }
 
 // ChangeUser changes a user by its object id or its name, the first of that
-// name, for requests from now on.
+// name, for requests from now on. The function must not ask the server.
 func (s *Server) ChangeUser(t testing.TB, user string, change func(*User)) {
 	t.Helper()
 	s.mu.Lock()

@@ -44,8 +44,7 @@ func (no *refusal) values(s *Server) url.Values {
 	}
 }
 
-// refuseJSON is what an app is told when it asks by itself. The caller holds the
-// lock, or nobody changes the clock.
+// refuseJSON is what an app is told when it asks by itself.
 func (s *Server) refuseJSON(w http.ResponseWriter, no *refusal) {
 	body := map[string]any{
 		"error": no.kind, "error_description": no.description(s),

@@ -27,7 +27,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"runtime"
 	"testing"
 	"time"
 
@@ -120,15 +119,30 @@ func Start(t testing.TB, o Options) *Peer {
 	return p
 }
 
-// folder is where the program lies, whatever package the test is of.
+// folder is where the program lies, looked for from the folder of the test, which
+// go test runs in, up to the module's.
 func folder(t testing.TB) string {
 	t.Helper()
-	_, source, _, _ := runtime.Caller(0)
-	path := filepath.Join(filepath.Dir(source), "testdata")
-	if _, err := os.Stat(filepath.Join(path, "node_modules", "oidc-provider")); err != nil {
-		t.Fatalf("%v: scripts/tools installs it", err)
+	at, err := filepath.Abs(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for !exists(filepath.Join(at, "go.mod")) {
+		if at == filepath.Dir(at) {
+			t.Fatal("the test does not run in the repository")
+		}
+		at = filepath.Dir(at)
+	}
+	path := filepath.Join(at, "internal", "oidcpeer", "testdata")
+	if !exists(filepath.Join(path, "node_modules", "oidc-provider")) {
+		t.Fatalf("no node_modules in %s: scripts/tools installs them", path)
 	}
 	return path
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // Stop ends the provider at once; what it knew is lost. A second Stop does
