@@ -24,15 +24,19 @@ type Brand struct {
 	Language string
 }
 
-// File is a picture: svg, png, jpg, webp, avif, gif or ico, by its name.
+// File is a picture. The zero File is none.
 type File struct {
+	// Name ends in what the picture is: svg, png, jpg, webp, avif, gif or ico.
 	Name string
+	// Data is the picture itself.
 	Data []byte
 }
 
-// Link is a link at the foot, to an address that begins with https, http, mailto
-// or a slash.
-type Link struct{ Title, URL string }
+// Link is a link at the foot.
+type Link struct {
+	// Title is what it says, URL where it leads: https, http, mailto, or a path.
+	Title, URL string
+}
 
 // ourColor is the accent of pages without a brand.
 const ourColor = "#1b6e5c"

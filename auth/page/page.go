@@ -16,6 +16,7 @@ import (
 
 // Options describes Pages.
 type Options struct {
+	// Brand is what makes the pages a company's own.
 	Brand Brand
 	// Icons are those of applications and providers, by the names that views use.
 	Icons map[string]File

@@ -64,6 +64,7 @@ const (
 
 // Problem is one thing that was wrong with a form.
 type Problem struct {
+	// Code is what was wrong.
 	Code Code
 	// Wait is how long until another try makes sense; 0 is not known.
 	Wait time.Duration

@@ -10,12 +10,16 @@ type Area struct {
 }
 
 // Without are pages that an account does not have.
-type Without struct{ Tokens, Password, Identities bool }
+type Without struct {
+	// Each of them leaves out the page of its name.
+	Tokens, Password, Identities bool
+}
 
 // Account is the view of the profile. It POSTs "locale", empty for the browser's,
 // to /account.
 type Account struct {
 	Area
+	// EmailVerified says that the address of the user is proven.
 	EmailVerified bool
 	// Groups are those of the user, with where each is from.
 	Groups []Group
@@ -37,11 +41,13 @@ type Group struct {
 // "others" for all but this one, to /account/sessions.
 type Sessions struct {
 	Area
+	// Sessions are in the order to show.
 	Sessions []Session
 }
 
 // Session is one session of the user.
 type Session struct {
+	// ID names the session in the form.
 	ID string
 	// Current is the one that asks for this page.
 	Current bool
@@ -49,7 +55,9 @@ type Session struct {
 	// of who signed in; empty is a local password.
 	Client, Agent, Provider string
 	// MFA says that a second factor was used.
-	MFA                        bool
+	MFA bool
+	// Created is when it began, LastSeen when it was last used, Expires when it ends
+	// in any case; a zero Expires is not shown.
 	Created, LastSeen, Expires time.Time
 }
 
@@ -58,6 +66,7 @@ type Session struct {
 // /account/tokens.
 type Tokens struct {
 	Area
+	// Tokens are in the order to show.
 	Tokens []Token
 	// New is shown this once.
 	New *NewToken
@@ -72,20 +81,26 @@ type Tokens struct {
 
 // Token is one token of the user.
 type Token struct {
+	// ID names the token in the form, Title is what it is for.
 	ID, Title string
 	// Routes are the titles of what it opens; empty is all that its user may.
 	Routes []string
-	// Expires is zero for never, LastUsed for not yet.
+	// Created is when it was made; Expires is zero for never, LastUsed for not yet.
 	Created, Expires, LastUsed time.Time
 }
 
 // NewToken is a token that was made just now.
-type NewToken struct{ Title, Secret string }
+type NewToken struct {
+	// Title is what it is for, Secret the token itself.
+	Title, Secret string
+}
 
 // Choice is something that may be chosen in a form.
 type Choice struct {
+	// Value is what the form sends, Title what it says.
 	Value, Title string
-	Chosen       bool
+	// Chosen says that it is chosen already.
+	Chosen bool
 }
 
 // Password is the view of the page that changes the password. It POSTs "current",
@@ -106,6 +121,7 @@ type Password struct {
 // name of a provider or "link" = the name of one to /account/identities.
 type Identities struct {
 	Area
+	// Linked are the user's.
 	Linked []Identity
 	// Others may be linked; their URL is not used.
 	Others []Provider
@@ -118,6 +134,7 @@ type Identity struct {
 	// Name and Email are what the provider said last.
 	Name, Email string
 	// Kept says that it cannot be removed: it is the only way in.
-	Kept             bool
+	Kept bool
+	// Linked is when it was linked, SignedIn when it was last used; zero is never.
 	Linked, SignedIn time.Time
 }

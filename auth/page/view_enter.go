@@ -73,7 +73,9 @@ const (
 // POSTs "answer" = "accept" or "refuse" to Action.
 type Consent struct {
 	Frame
-	App    App
+	// App is what will be opened.
+	App App
+	// Action is an address of ours, with the parameters that have to come back.
 	Action string
 	// Text is what the configuration of the route has to say. Blank lines part
 	// paragraphs.
@@ -87,6 +89,7 @@ type Consent struct {
 // and "again" to Action.
 type Setup struct {
 	Frame
+	// Action is an address of ours.
 	Action string
 	// Code is the one-time secret; empty asks for it.
 	Code string

@@ -67,6 +67,7 @@ const (
 // Message is the view of a page that tells something and has little to do.
 type Message struct {
 	Frame
+	// Kind is what it tells.
 	Kind Kind
 	// App is what was asked for: title, or host in its place.
 	App App
