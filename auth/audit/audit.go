@@ -39,7 +39,7 @@ const (
 
 // Options is what a recorder is made of.
 type Options struct {
-	Store *state.Store
+	Store *state.Store     // where events are kept; not closed
 	Log   *zap.Logger      // nil: silent
 	Keep  int              // how many events the store keeps; 0: 10,000
 	Now   func() time.Time // nil: time.Now

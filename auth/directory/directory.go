@@ -43,7 +43,7 @@ const closeWithin = 5 * time.Second
 
 // Options is what a directory is made of.
 type Options struct {
-	Store *state.Store
+	Store *state.Store     // where everything is; not closed
 	Log   *zap.Logger      // nil: silent
 	Now   func() time.Time // nil: time.Now
 	// Mapping is the configuration's part in groups; Configure replaces it.

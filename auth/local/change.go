@@ -9,10 +9,12 @@ import (
 
 // Change is a new password that a signed-in user wants.
 type Change struct {
+	// UserID is whose password it is, which the session has proven.
 	UserID string
 	// Old proves that it is the user who asks, and not who sits at the screen.
 	Old, New string
-	Client   netip.Addr
+	// Client is where the failures of Old are counted, besides for the user.
+	Client netip.Addr
 }
 
 // ChangePassword replaces a password by another one, for which the old one is

@@ -86,14 +86,16 @@ type Users interface {
 
 // Signer makes and checks signatures, with keys that outlive the process.
 type Signer interface {
+	// MAC returns the signature of the data for a purpose.
 	MAC(purpose string, data ...string) string
+	// Check tells whether mac is that signature.
 	Check(purpose, mac string, data ...string) bool
 }
 
 // Options is what a Local is made of.
 type Options struct {
-	Users  Users
-	Hasher *Hasher
+	Users  Users   // whose passwords these are
+	Hasher *Hasher // may be shared with others, so that all of them wait in one line
 	// Canonical is the one form of all spellings of a name, in which names that
 	// nobody has are counted. Nil: as they are.
 	Canonical func(login string) string
@@ -106,8 +108,8 @@ type Options struct {
 
 // Settings is what a reload may change.
 type Settings struct {
-	Policy Policy
-	Limits Limits
+	Policy Policy // for new passwords
+	Limits Limits // for those who guess
 	// MinTime is how long a refusal takes at least; 0 is 250 ms.
 	MinTime time.Duration
 }

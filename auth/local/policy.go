@@ -48,7 +48,7 @@ const (
 
 // Problem is something that is wrong with a password.
 type Problem struct {
-	Code   Code
+	Code   Code   // for programs
 	Number int    // what the code needs, else 0
 	Text   string // in English
 }

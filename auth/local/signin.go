@@ -14,16 +14,18 @@ import (
 
 // Attempt is a sign-in that somebody tries.
 type Attempt struct {
+	// Login is what was typed as the name, Password as the password.
 	Login    string
 	Password string
-	Client   netip.Addr
+	// Client is the address that it comes from, as far as that can be trusted.
+	Client netip.Addr
 	// Device is the cookie of a known browser, as it came.
 	Device string
 }
 
 // Result is a sign-in that was right.
 type Result struct {
-	UserID string
+	UserID string // who signs in
 	// MustChange says that the password has to be changed before anything else.
 	MustChange bool
 	// Device is the browser's cookie from now on; empty when none are given.

@@ -39,3 +39,64 @@ func TestCountsAreBounded(t *testing.T) {
 func address(n int) netip.Addr {
 	return netip.AddrFrom16([16]byte{0x20, 1, byte(n >> 16), byte(n >> 8), byte(n), 1})
 }
+
+func TestAttemptThatWasNotLookedAtIsNoFailure(t *testing.T) {
+	th := newThrottle(func() time.Time { return time.Unix(1e9, 0) })
+	l := Limits{}.complete()
+	bob := subject{userID: "bob", client: address(1)}
+	for range 50 {
+		ticket, err := th.admit(bob, l)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ticket.forget()
+	}
+	for i := range 5 {
+		ticket, err := th.admit(bob, l)
+		if err != nil {
+			t.Fatalf("failure %d: %v", i, err)
+		}
+		if i == 4 { // which began a wait
+			ticket.forget()
+		}
+	}
+	if _, err := th.admit(bob, l); err != nil {
+		t.Errorf("the fifth failure: %v", err)
+	}
+	if _, err := th.admit(bob, l); !errors.Is(err, ErrWrong) {
+		t.Errorf("the sixth: %v", err)
+	}
+}
+
+func TestFailuresAreForgottenOneByOne(t *testing.T) {
+	now := time.Unix(1e9, 0)
+	th := newThrottle(func() time.Time { return now })
+	l := Limits{}.complete()
+	for _, who := range []subject{{userID: "bob"}, {name: "nobody"}} {
+		fail := func() error {
+			who.client = address(int(now.Unix() % 1000))
+			_, err := th.admit(who, l)
+			return err
+		}
+		for range 5 {
+			if err := fail(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		now = now.Add(31 * time.Minute) // two of them
+		for range 2 {
+			if err := fail(); err != nil {
+				t.Errorf("after half an hour: %v", err)
+			}
+		}
+		if err := fail(); !errors.Is(err, ErrWrong) {
+			t.Errorf("all were forgotten: %v", err)
+		}
+		now = now.Add(24 * time.Hour)
+		for range 5 {
+			if err := fail(); err != nil {
+				t.Errorf("after a day: %v", err)
+			}
+		}
+	}
+}
