@@ -1,0 +1,106 @@
+package portal_test
+
+import (
+	"testing"
+	"time"
+
+	"doorward/auth/oidc"
+	"doorward/auth/portal"
+)
+
+func TestGroupsFollowTheProvider(t *testing.T) {
+	in(t, func(h *house) {
+		b := h.idp.signIn(h.browser(), bob())
+		claims := bob()
+		claims.Groups, claims.Refresh = []string{"g3"}, "the next one"
+		h.idp.refreshed = claims
+		h.recheck()
+		if got := b.session().User().Identities[0].Groups; len(got) != 1 || got[0] != "g3" {
+			t.Errorf("the groups are %v", got)
+		}
+		h.idp.refreshed = &oidc.Claims{Subject: "tenant/bob", Unchanged: true}
+		h.recheck()
+		if got := h.idp.refreshes; len(got) != 2 || got[1] != "the next one" {
+			t.Errorf("asked with %q", got)
+		}
+		if got := b.session().User().Identities[0].Groups; len(got) != 1 {
+			t.Errorf("the groups are %v", got)
+		}
+	})
+}
+
+func TestASessionOutlivesItsProviderForAWhile(t *testing.T) {
+	in(t, func(h *house) {
+		b := h.idp.signIn(h.browser(), bob())
+		h.idp.err = oidc.ErrUnavailable
+		h.rechecks.Start()
+		pass(4 * time.Hour)
+		if b.session() == nil {
+			t.Fatal("the session ended within the time of grace")
+		}
+		if n := len(h.idp.refreshes); n < 100 || n > 200 {
+			t.Errorf("asked %d times in 3 hours of no answer", n)
+		}
+		pass(90 * time.Minute)
+		if b.session() != nil {
+			t.Error("the session goes on without end")
+		}
+	})
+}
+
+func TestAnAnswerWithinTheTimeOfGraceIsEnough(t *testing.T) {
+	in(t, func(h *house) {
+		b := h.idp.signIn(h.browser(), bob())
+		h.idp.err = oidc.ErrUnavailable
+		h.rechecks.Start()
+		pass(3 * time.Hour)
+		h.idp.mu.Lock()
+		h.idp.err, h.idp.refreshed = nil, bob()
+		h.idp.mu.Unlock()
+		for range 6 {
+			pass(time.Hour)
+			if b.session() == nil {
+				t.Fatal("the session ended")
+			}
+		}
+	})
+}
+
+func TestTwoProcessesAskOnce(t *testing.T) {
+	in(t, func(h *house) {
+		h.idp.signIn(h.browser(), bob())
+		h.idp.refreshed = bob()
+		second := portal.NewRechecks(portal.RecheckOptions{Sessions: h.sessions, Directory: h.directory})
+		second.Configure(t.Context(), true, h.options.Providers)
+		second.Start()
+		defer second.Close()
+		h.rechecks.Start()
+		pass(70 * time.Minute)
+		if n := len(h.idp.refreshes); n != 1 {
+			t.Errorf("asked %d times", n)
+		}
+		for range 3 {
+			pass(time.Hour)
+		}
+		if n := len(h.idp.refreshes); n < 3 || n > 5 {
+			t.Errorf("asked %d times in 4 hours", n)
+		}
+	})
+}
+
+func TestNobodyIsAskedWhereThereIsNothingToAsk(t *testing.T) {
+	in(t, func(h *house) {
+		claims := bob()
+		claims.Refresh = ""
+		b, other := h.idp.signIn(h.browser(), claims), h.browser().signIn()
+		h.rebuild(func(o *portal.Options) { o.Providers[1].Recheck = 0 })
+		carol := bob()
+		carol.Subject = "carol"
+		h.second.signIn(h.browser(), carol)
+		h.rechecks.Start()
+		pass(3 * time.Hour)
+		if len(h.idp.refreshes)+len(h.second.refreshes) > 0 || b.session() == nil || other.session() == nil {
+			t.Errorf("asked %d and %d times", len(h.idp.refreshes), len(h.second.refreshes))
+		}
+	})
+}
