@@ -1,7 +1,6 @@
 package entratest
 
 import (
-	"net"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -66,7 +65,7 @@ func (s *Server) ask(r *http.Request) (*asked, *refusal) {
 	v := r.URL.Query()
 	id, known := s.tenantID(r.PathValue("tenant"))
 	if !known {
-		return nil, &refusal{number: 90002, text: "Tenant '" + r.PathValue("tenant") + "' not found."}
+		return nil, noTenant(r.PathValue("tenant"))
 	}
 	q := &asked{
 		base: base(r), tenant: id, app: s.app(v.Get("client_id")), redirect: v.Get("redirect_uri"),
@@ -83,13 +82,19 @@ func (s *Server) ask(r *http.Request) (*asked, *refusal) {
 			" application '" + q.app.ClientID + "'."}
 	}
 	if !slices.Contains([]string{"", "query", "fragment", "form_post"}, q.mode) {
-		return nil, &refusal{number: 90023, text: "Unsupported 'response_mode' value '" + q.mode + "'."}
+		return nil, &refusal{number: 90023,
+			text: "Unsupported 'response_mode' value '" + q.mode + "'."}
 	}
 	if q.prompt == "select_account" && q.hint != "" {
 		return nil, &refusal{number: 90023,
 			text: "'login_hint' cannot be used together with 'prompt=select_account'."}
 	}
 	return q, nil
+}
+
+func noTenant(name string) *refusal {
+	return &refusal{number: 90002, kind: "invalid_request",
+		text: "Tenant '" + name + "' not found."}
 }
 
 // markup is what Entra takes out of a state.
@@ -129,7 +134,7 @@ func noPort(address string) string {
 	if err != nil || u.Scheme != "http" || u.Port() == "" {
 		return address
 	}
-	if name := u.Hostname(); name == "localhost" || net.ParseIP(name).Equal(net.IPv4(127, 0, 0, 1)) {
+	if name := u.Hostname(); name == "localhost" || name == "127.0.0.1" {
 		return strings.Replace(address, ":"+u.Port(), "", 1)
 	}
 	return address

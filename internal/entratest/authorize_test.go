@@ -120,8 +120,8 @@ func TestAuthorize_takes_markup_out_of_the_state(t *testing.T) {
 func TestAuthorize_without_a_page(t *testing.T) {
 	p := join(t)
 	silent := set("prompt", "none")
-	if got := p.Browser(t).Open(p.address(silent)).Left.Query(); got.Get("error") != "login_required" ||
-		!strings.Contains(got.Get("error_uri"), "50058") {
+	got := p.Browser(t).Open(p.address(silent)).Left.Query()
+	if got.Get("error") != "login_required" || !strings.Contains(got.Get("error_uri"), "50058") {
 		t.Errorf("without a session: %v", got)
 	}
 	for want, change := range map[string]func(*entratest.User){

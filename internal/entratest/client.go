@@ -41,8 +41,8 @@ func (s *Server) authenticate(r *http.Request, tenant string) (*App, *refusal) {
 	case slices.Contains(app.ExpiredSecrets, secret) && secret != "":
 		return nil, stranger(7000222, "The provided client secret keys are expired.")
 	case secret != "":
-		return nil, stranger(7000215, "Invalid client secret provided. Ensure the secret being sent"+
-			" in the request is the client secret value, not the client secret ID.")
+		return nil, stranger(7000215, "Invalid client secret provided. Ensure the secret being"+
+			" sent in the request is the client secret value, not the client secret ID.")
 	}
 	return nil, stranger(7000218, "The request body must contain the following parameter:"+
 		" 'client_assertion' or 'client_secret'.")
@@ -80,7 +80,8 @@ func (s *Server) believes(app *App, assertion string, audiences []string) *refus
 	}
 	switch {
 	case c.Subject != app.ClientID:
-		return stranger(700021, "Client assertion application identifier doesn't match 'client_id'.")
+		return stranger(700021, "Client assertion application identifier doesn't match"+
+			" 'client_id'.")
 	case len(c.Audience) != 1 || !slices.Contains(audiences, c.Audience[0]):
 		return stranger(700023, "Client assertion audience claim does not match Realm issuer.")
 	case c.ID == "" || s.seen[c.ID]:
@@ -98,10 +99,10 @@ func audiences(base string, tenants []string) (urls []string) {
 	return urls
 }
 
-// timely demands a life, and one of at most ten minutes.
+// timely demands a life, and one of at most ten minutes; clocks may differ a bit.
 func (s *Server) timely(c jwt.Claims) *refusal {
-	now := s.now()
-	if c.Expiry == nil || c.Expiry.Time().Before(now) || c.Expiry.Time().After(now.Add(11*time.Minute)) ||
+	now, end := s.now(), c.Expiry.Time() // a claim that is missing is long past
+	if end.Before(now) || end.After(now.Add(11*time.Minute)) ||
 		c.NotBefore != nil && c.NotBefore.Time().After(now.Add(5*time.Minute)) {
 		return stranger(700024, "Client assertion is not within its valid time range.")
 	}
@@ -142,7 +143,7 @@ func (s *Server) trusts(app *App, token *jwt.JSONWebToken, c jwt.Claims) *refusa
 		if no := verify(token, f.Key); no != nil {
 			return no
 		}
-		if c.Expiry == nil || c.Expiry.Time().Before(s.now()) {
+		if c.Expiry.Time().Before(s.now()) {
 			return stranger(700024, "Client assertion is not within its valid time range.")
 		}
 		return nil

@@ -28,6 +28,9 @@ func (s *Server) routes() http.Handler {
 	handle("GET /v1.0/me/photo", Photo, s.graph(s.photoSize, "User.Read"))
 	handle("GET /v1.0/me/photo/$value", Photo, s.graph(s.photo, "User.Read"))
 	handle("GET /v1.0/me/photos/{size}/$value", Photo, s.graph(s.photo, "User.Read"))
+	mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusNoContent) // browsers ask by themselves
+	})
 	unknown := s.watch(Unknown, http.NotFound)
 	keys := s.watch(Keys, s.publish)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
@@ -102,8 +105,7 @@ func (s *Server) document(r *http.Request) (map[string]any, *refusal) {
 	name := r.PathValue("tenant")
 	id, known := s.tenantID(name)
 	if !known {
-		return nil, &refusal{number: 90002, kind: "invalid_tenant",
-			text: "Tenant '" + name + "' not found."}
+		return nil, noTenant(name)
 	}
 	if id != "" && name != "consumers" { // a domain has the id in its document
 		name = id
@@ -124,10 +126,10 @@ func (s *Server) document(r *http.Request) (map[string]any, *refusal) {
 		"token_endpoint_auth_methods_supported": []string{
 			"client_secret_post", "private_key_jwt", "client_secret_basic"},
 		"response_modes_supported":              []string{"query", "fragment", "form_post"},
-		"response_types_supported":              []string{"code", "id_token", "code id_token", "id_token token"},
+		"response_types_supported":              []string{"code", "id_token", "code id_token"},
 		"subject_types_supported":               []string{"pairwise"},
 		"id_token_signing_alg_values_supported": []string{"RS256"},
-		"scopes_supported":                      []string{"openid", "profile", "email", "offline_access"},
+		"scopes_supported":                      strings.Fields("openid profile email offline_access"),
 		"claims_supported": []string{"sub", "iss", "cloud_instance_name",
 			"cloud_instance_host_name", "cloud_graph_host_name", "msgraph_host", "aud", "exp",
 			"iat", "auth_time", "acr", "nonce", "preferred_username", "name", "tid", "ver",

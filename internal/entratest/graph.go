@@ -207,7 +207,7 @@ func (s *Server) photoSize(w http.ResponseWriter, r *http.Request, g *grant) {
 		kind, size = "image/gif", 1
 	}
 	writeJSON(w, http.StatusOK, map[string]any{
-		"@odata.context":          base(r) + "/v1.0/$metadata#users('" + g.account.ID + "')/photo/$entity",
+		"@odata.context":          base(r) + "/v1.0/$metadata#users/photo/$entity",
 		"@odata.mediaContentType": kind, "id": strconv.Itoa(size) + "x" + strconv.Itoa(size),
 		"width": size, "height": size,
 	})

@@ -154,7 +154,7 @@ func TestIDToken_spoiled(t *testing.T) {
 	for name, spoil := range map[string]entratest.Token{
 		"aud":           {Claims: map[string]any{"aud": "other"}},
 		"iss":           {Claims: map[string]any{"iss": "https://evil.example"}},
-		"version 1.0":   {Claims: map[string]any{"ver": "1.0", "iss": "https://sts.windows.net/t/"}},
+		"version 1.0":   {Claims: map[string]any{"ver": "1.0", "iss": "https://sts.windows.net/"}},
 		"expired":       {Claims: map[string]any{"exp": 1}},
 		"no exp":        {Claims: map[string]any{"exp": nil}},
 		"alg none":      {Header: map[string]any{"alg": "none"}},

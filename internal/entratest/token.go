@@ -42,7 +42,7 @@ func (s *Server) exchange(r *http.Request) (map[string]any, *refusal) {
 	}
 	id, known := s.tenantID(r.PathValue("tenant"))
 	if !known {
-		return nil, &refusal{number: 90002, kind: "invalid_request", text: "Tenant not found."}
+		return nil, noTenant(r.PathValue("tenant"))
 	}
 	app, no := s.authenticate(r, id)
 	if no != nil {
@@ -142,7 +142,8 @@ func (s *Server) fresh(g *grant) *refusal {
 	if g.account.MFA && !g.session.mfa {
 		no := needsMFA("invalid_grant")
 		no.suberror = "basic_action"
-		no.claims = `{"access_token":{"polids":{"essential":true,"values":["` + guid("policy") + `"]}}}`
+		no.claims = `{"access_token":{"polids":{"essential":true,"values":["` +
+			guid("policy") + `"]}}}`
 		return no
 	}
 	return nil

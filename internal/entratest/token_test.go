@@ -176,7 +176,8 @@ func TestToken_authenticates_by_certificate(t *testing.T) {
 	assertion := func(by *signer, thumb string, changes map[string]any) string {
 		now := p.Now()
 		claims := map[string]any{"iss": "gate", "sub": "gate", "jti": rand.Text(),
-			"aud": p.config.Endpoint.TokenURL, "nbf": now.Unix(), "exp": now.Add(5 * time.Minute).Unix()}
+			"aud": p.config.Endpoint.TokenURL, "nbf": now.Unix(),
+			"exp": now.Add(5 * time.Minute).Unix()}
 		for name, value := range changes {
 			claims[name] = value
 		}
@@ -198,6 +199,7 @@ func TestToken_authenticates_by_certificate(t *testing.T) {
 		{700021, assertion(own, own.thumb(), map[string]any{"sub": "other"})},
 		{700024, assertion(own, own.thumb(), map[string]any{"exp": p.Now().Unix() - 1})},
 		{700024, assertion(own, own.thumb(), map[string]any{"exp": p.Now().Unix() + 3600})},
+		{700024, assertion(own, own.thumb(), map[string]any{"exp": nil})},
 		{700027, assertion(own, own.thumb(), map[string]any{"jti": ""})},
 		{50027, "no.token.atall"},
 	} {

@@ -209,7 +209,8 @@ func TestPeer_signs_access_tokens_for_an_API(t *testing.T) {
 		oidcpeer.Options{API: "https://api.example", APIScopes: "read write"})
 	p.config.Scopes = append(p.config.Scopes, "read")
 	raw := p.token(p.Browser(t)).AccessToken
-	good, err := p.provider.Verifier(&oidc.Config{ClientID: "https://api.example"}).Verify(p.ctx, raw)
+	verifier := p.provider.Verifier(&oidc.Config{ClientID: "https://api.example"})
+	good, err := verifier.Verify(p.ctx, raw)
 	if err != nil {
 		t.Fatal(err)
 	}

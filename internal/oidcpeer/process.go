@@ -59,8 +59,9 @@ func (p *process) ready(t testing.TB) string {
 	defer patience.Stop()
 	for {
 		for line := range strings.Lines(p.out.String()) {
-			if issuer, ok := strings.CutPrefix(line, "ready "); ok && strings.HasSuffix(line, "\n") {
-				return strings.TrimSpace(issuer)
+			issuer, ok := strings.CutPrefix(line, "ready ")
+			if issuer, whole := strings.CutSuffix(issuer, "\n"); ok && whole {
+				return issuer
 			}
 		}
 		select {
