@@ -46,6 +46,8 @@ type Options struct {
 	// buttons ask for.
 	sampler *stats.Sampler
 	steward stats.Steward
+	// review is called when sessions have ended.
+	review func()
 }
 
 // App is one running instance.
@@ -65,6 +67,8 @@ type App struct {
 	metrics   http.Handler
 	// leaving says that a balancer in front should send nobody any more.
 	leaving atomic.Bool
+	// reviewed is the engine, for those who were there before it.
+	reviewed atomic.Pointer[proxy.Engine]
 	// live is current for those who must not wait for mu.
 	live atomic.Pointer[generation]
 	// life ends with the instance; background is all that Stop waits for.
@@ -96,6 +100,7 @@ func New(o Options) (*App, error) {
 		started: time.Now(), outages: outages{}, departed: departed{},
 	}
 	o.sampler, o.steward = stats.NewSampler(a, stats.SamplerOptions{}), a
+	o.review = a.review
 	g, err := build(o, nil)
 	if err != nil {
 		return nil, err
@@ -113,6 +118,7 @@ func New(o Options) (*App, error) {
 	a.engine = proxy.New(proxy.Options{
 		Log: g.log, Access: g.accessLog(),
 	})
+	a.reviewed.Store(a.engine)
 	return a, nil
 }
 
@@ -142,6 +148,7 @@ func (a *App) Start() error {
 	g.log.Info("doorward serves", zap.String("version", a.options.Version),
 		zap.String("go", runtime.Version()), zap.Strings("http", g.cfg.Listen.HTTP),
 		zap.Strings("https", g.cfg.Listen.HTTPS))
+	g.inviteFirst(a.life)
 	a.notify.ready("serving")
 	return nil
 }
@@ -191,7 +198,9 @@ func (a *App) commit(g *generation, o openings) {
 	}
 	a.monitor.Set(g.watchList())
 	g.orderCertificates() // those that the store has are there at the first handshake
+	g.welcome()
 	a.engine.Swap(g.snapshot)
+	a.review() // what the gates of before have let pass
 	a.places.setMost(connectionLimit(g.cfg))
 	for _, l := range o.listeners {
 		a.listeners[l.address] = l
@@ -271,7 +280,20 @@ func (a *App) dismantle(g *generation) {
 	g.closeOrders(nil)
 	a.end()
 	a.background.Wait()
+	g.closeProviders(nil)
+	g.closeDesk(nil)
 	g.closeStore()
+}
+
+// review ends what those have open who may not go on.
+func (a *App) review() {
+	e := a.reviewed.Load()
+	if e == nil {
+		return
+	}
+	if n := e.Review(); n > 0 {
+		a.live.Load().log.Info("requests ended: their sessions may not go on", zap.Int("requests", n))
+	}
 }
 
 // behind does something in the background, for which Stop waits.

@@ -118,7 +118,7 @@ func dnsOptions(c *config.ACMEDNS) (acme.DNS, error) {
 // orderedNames are the hosts that certificates may be ordered for: those that routes
 // name, and nothing that a client says.
 func orderedNames(cfg *config.Config) []string {
-	hosts := []string{cfg.Stats.Host}
+	hosts := []string{cfg.Stats.Host, signInHost(cfg)}
 	for i := range cfg.Routes {
 		hosts = append(hosts, cfg.Routes[i].Hosts...)
 	}

@@ -48,6 +48,7 @@ func (g *generation) buildSnapshot(previous *generation) error {
 		RequestIDHeader: cfg.Headers.RequestID,
 		PassUnderscores: cfg.Headers.Underscores == "pass",
 		ClientPolicy:    g.clientPolicy(),
+		SignIn:          g.signIn != nil,
 		Answers:         answers,
 		Pages:           errorPages,
 	}
@@ -87,6 +88,13 @@ func (g *generation) buildRoutes(s *proxy.Snapshot, previous *generation) error 
 		rules = append(rules, rule)
 		s.Routes = append(s.Routes, r)
 	}
+	if g.signIn != nil {
+		own, routes, err := g.signInRoutes()
+		errs = append(errs, err)
+		for i := range own {
+			add(own[i], routes[i])
+		}
+	}
 	if g.board != nil {
 		rule, r, err := g.boardRoute()
 		errs = append(errs, err)
@@ -99,7 +107,7 @@ func (g *generation) buildRoutes(s *proxy.Snapshot, previous *generation) error 
 		if err != nil {
 			errs = append(errs, atRoute(c, err))
 		}
-		add(rule(c), r)
+		add(g.rule(c), r)
 	}
 	g.countRoutes(s.Routes, previous)
 	table, err := route.Compile(rules)
@@ -138,12 +146,12 @@ func atRoute(c *config.Route, err error) error {
 }
 
 // rule is what the routing table must know of a route.
-func rule(c *config.Route) route.Rule {
+func (g *generation) rule(c *config.Route) route.Rule {
 	return route.Rule{
 		Name: c.Name, Hosts: c.Hosts, Paths: c.Paths, Methods: c.Methods,
 		Headers: matchers(c.Headers.Match), Query: matchers(c.Query),
 		Networks:       set(c.Networks),
-		Canonical:      c.StripPrefix != "" || c.ReplacePrefix != nil || c.Redirect != nil,
+		Canonical:      g.signIn != nil || c.StripPrefix != "" || c.ReplacePrefix != nil || c.Redirect != nil,
 		EncodedSlashes: c.EncodedSlashes == "pass",
 	}
 }
@@ -167,11 +175,13 @@ func (g *generation) buildRoute(c *config.Route) (*proxy.Route, error) {
 	var errs [6]error
 	r.Request, errs[0] = proxy.CompileChanges(true,
 		proxy.ChangeList{Remove: g.clientFields},
+		proxy.ChangeList{Remove: g.identityFields()},
 		changes(g.cfg.Headers.Request), changes(c.Headers.Request))
 	r.Answer, errs[1] = answerChanges(g.cfg, &c.Headers.Response)
 	r.Pages, errs[2] = pages(c.ErrorPages)
 	errs[3] = g.buildAction(c, r)
 	errs[4] = buildRewrite(c, r)
+	errs[5] = g.buildGate(c, r)
 	return r, errors.Join(errs[:]...)
 }
 

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -70,7 +71,12 @@ func (g *generation) boardRoute() (route.Rule, *proxy.Route, error) {
 	}
 	answers, err := answerChanges(g.cfg, nil)
 	r.Answer = answers
-	return route.Rule{Name: name, Hosts: []string{c.Host}}, r, err
+	gated := g.buildGate(&config.Route{
+		Name: name, Hosts: []string{c.Host}, Access: c.Access, Preflight: "deny",
+		App: &config.App{Title: "Statistics", Hidden: true},
+	}, r)
+	rule := route.Rule{Name: name, Hosts: []string{c.Host}, Canonical: g.signIn != nil}
+	return rule, r, errors.Join(err, gated)
 }
 
 // maxForm is far more than the form of a button.

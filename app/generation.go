@@ -43,6 +43,10 @@ type generation struct {
 	store  *state.Store
 	alerts *alert.Alerter
 	board  *board
+	// desk outlives the generation, signIn is what people sign in with under it; nil
+	// when nobody can.
+	desk   *desk
+	signIn *signIn
 	logSet
 	warnings config.Diagnostics
 }
@@ -87,6 +91,7 @@ func (g *generation) buildParts(o Options, previous *generation) error {
 		g.buildPersistence(previous),
 		g.buildChecks(),
 		g.buildAlerts(previous),
+		g.buildSignIn(o, previous),
 		g.buildSnapshot(previous),
 	)
 }
@@ -103,6 +108,8 @@ func (g *generation) discard(previous *generation) {
 	g.stopAlerts(previous)
 	g.closeOrders(previous)
 	g.closeBoard(previous)
+	g.closeProviders(previous)
+	g.closeDesk(previous)
 	if previous == nil {
 		g.closeStore()
 	}
@@ -116,6 +123,7 @@ func (g *generation) retire(next *generation) {
 	}
 	g.closeOrders(next)
 	g.closeBoard(next)
+	g.closeProviders(next)
 }
 
 // warn writes what is legal but unwise.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -101,23 +102,29 @@ func (x *exchange) originAllowed() bool {
 	if !ok {
 		return false
 	}
-	for _, o := range x.route.Origins {
-		if originMatches(o, host, x.host) {
+	return OriginAllowed(x.route.Origins, string(host), string(x.host))
+}
+
+// OriginAllowed tells whether pages of a host are among the origins that a route has
+// for requests to another: see Route.Origins. Both are canonical.
+func OriginAllowed(origins []string, host, own string) bool {
+	for _, o := range origins {
+		if originMatches(o, host, own) {
 			return true
 		}
 	}
 	return false
 }
 
-func originMatches(pattern string, host, own []byte) bool {
+func originMatches(pattern, host, own string) bool {
 	if pattern == "same" {
-		return bytes.Equal(host, own)
+		return host == own
 	}
 	if len(pattern) > 2 && pattern[0] == '*' {
-		label, rest, ok := bytes.Cut(host, []byte("."))
-		return ok && len(label) > 0 && string(rest) == pattern[2:]
+		label, rest, ok := strings.Cut(host, ".")
+		return ok && len(label) > 0 && rest == pattern[2:]
 	}
-	return string(host) == pattern
+	return host == pattern
 }
 
 var (
