@@ -289,6 +289,7 @@ func lookPictures(t *testing.T, s *site, b *browsertest.Tab) {
 	if browsertest.Pictures() == "" {
 		t.Skip("nobody looks")
 	}
+	docPictures(s, b)
 	for _, show := range shows() {
 		for _, theme := range []string{"light", "dark"} {
 			b.Do(browsertest.Theme(theme), chromedp.EmulateViewport(1200, 800),
@@ -298,5 +299,16 @@ func lookPictures(t *testing.T, s *site, b *browsertest.Tab) {
 		b.Do(browsertest.Theme("light"), browsertest.Phone(844, 1),
 			chromedp.Navigate(s.url+show.name+"?lang=de"))
 		b.Screenshot(show.name+"-phone", true)
+	}
+}
+
+// docPictures are those of docs/images.
+func docPictures(s *site, b *browsertest.Tab) {
+	for _, picture := range []struct{ name, show, theme string }{
+		{"sign-in", "sign-in", "light"}, {"portal", "portal", "light"}, {"account", "sessions", "dark"},
+	} {
+		b.Do(browsertest.Theme(picture.theme), chromedp.EmulateViewport(1280, 800),
+			chromedp.Navigate(s.url+picture.show))
+		b.Screenshot(picture.name, false)
 	}
 }

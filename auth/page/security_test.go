@@ -109,7 +109,7 @@ func injected(doc *html.Node) []string {
 	var wrong []string
 	tags := strings.Fields("html head meta title link script noscript body header img p main " +
 		"h1 h2 div form input button span b bdi svg path circle rect g ul li a details summary " +
-		"label nav footer section dl dt dd code time select option fieldset legend kbd")
+		"br label nav footer section dl dt dd code time select option fieldset legend kbd")
 	for _, e := range elements(doc, "") {
 		if !slices.Contains(tags, e.Data) {
 			wrong = append(wrong, "an element "+e.Data)
