@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -11,6 +12,7 @@ import (
 	"strings"
 
 	"doorward/auth"
+	"doorward/auth/audit"
 	"doorward/auth/page"
 	"doorward/auth/policy"
 	"doorward/auth/portal"
@@ -89,12 +91,6 @@ type portalApp struct {
 func (g *generation) buildPortal() {
 	c, s := g.cfg.SignIn, g.signIn
 	consents := s.directory
-	s.doors = auth.New(auth.Shared{
-		Host: c.Host, CookieDomain: cookieDomain(c), Sessions: s.sessions, Box: s.box,
-		Pages: s.pages.Under("/.doorward/assets/"), Tokens: s.directory, Consents: consents,
-		Keys: s.keys.JWKS(), Assets: s.pages.Assets(), Title: g.groupTitle,
-		Log: g.log.Named("sign-in"),
-	})
 	s.portal = portal.New(portal.Options{
 		Host: c.Host, CookieDomain: cookieDomain(c), LocalUsers: c.LocalUsers,
 		MinLength: g.cfg.PasswordPolicy.MinLength, Providers: s.portalProviders(g.cfg),
@@ -102,6 +98,12 @@ func (g *generation) buildPortal() {
 		Reserved: g.reservedName, Box: s.box, Sessions: s.sessions, Directory: s.directory,
 		Pages: s.pages, Audit: s.audit, Loops: s.loops, Floods: s.floods, Local: s.local,
 		Hasher: s.hasher, Consents: consents, Log: g.log.Named("sign-in"),
+	})
+	s.doors = auth.New(auth.Shared{
+		Host: c.Host, CookieDomain: cookieDomain(c), Sessions: s.sessions, Box: s.box,
+		Pages: s.pages.Under("/.doorward/assets/"), Tokens: s.directory, Consents: consents,
+		Keys: s.keys.JWKS(), Assets: s.pages.Assets(), Title: g.groupTitle,
+		Leave: s.portal.Leave, Told: s.noteRefusal, Log: g.log.Named("sign-in"),
 	})
 }
 
@@ -224,4 +226,12 @@ func (g *generation) freeName(name string) string {
 		free = fmt.Sprintf("%s#%d", name, n)
 	}
 	return free
+}
+
+// noteRefusal records that somebody was turned away.
+func (s *signIn) noteRefusal(r auth.Refusal) {
+	s.audit.Record(context.Background(), audit.Event{
+		Kind: audit.AccessDenied, User: r.User.Name, Client: r.Client.String(),
+		Detail: r.Route + ": " + r.Decision.String(),
+	})
 }
