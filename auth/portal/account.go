@@ -179,7 +179,8 @@ func (p *Portal) endSessions(w http.ResponseWriter, r *visitor) {
 		}
 		p.o.Sessions.End(r.Context(), one, "ended by its user")
 		p.record(r, audit.Event{
-			Kind: audit.SessionEnded, User: nameOf(s.View()), By: nameOf(s.View()), Detail: one.ID(),
+			Kind: audit.SessionEnded, User: nameOf(s.View()), By: nameOf(s.View()),
+			Detail: one.ID(),
 		})
 	}
 	done := page.SessionEnded

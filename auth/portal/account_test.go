@@ -27,7 +27,8 @@ func TestPagesComeBackAfterSignIn(t *testing.T) {
 	in(t, func(h *house) {
 		b := h.browser()
 		a := b.get("/account/tokens").want(t, 303, "/sign_in?return=%2Faccount%2Ftokens")
-		b.post(a.location, "login", "alice", "password", password).want(t, 303, home+"account/tokens")
+		b.enter(a.location).
+			want(t, 303, home+"account/tokens")
 		b.get("/none").want(t, 404, "")
 		b.get("/source/oauth/none/azure-ad").want(t, 404, "")
 		b.send("PUT", "/account", nil, "").want(t, 405, "")
@@ -72,15 +73,19 @@ func TestSessionsAreEndedByTheirUser(t *testing.T) {
 func TestTokens(t *testing.T) {
 	in(t, func(h *house) {
 		h.rebuild(func(o *portal.Options) {
-			o.Routes = func(*user.View) []page.Choice { return []page.Choice{{Value: "app", Title: "The App"}} }
+			o.Routes = func(*user.View) []page.Choice {
+				return []page.Choice{{Value: "app", Title: "The App"}}
+			}
 		})
 		b := h.browser().signIn()
-		a := b.post("/account/tokens", "title", "backup", "days", "30", "route", "app").want(t, 200, "")
+		a := b.post("/account/tokens", "title", "backup", "days", "30", "route", "app").
+			want(t, 200, "")
 		_, rest, _ := strings.Cut(a.body, "dw_")
 		secret := "dw_" + rest[:49]
 		person, token := h.directory.FindToken([]byte(secret))
 		if person == nil || person.View().User.ID != h.alice || !token.Opens("app", time.Now()) ||
-			token.Opens("other", time.Now()) || token.Opens("app", time.Now().Add(31*24*time.Hour)) {
+			token.Opens("other", time.Now()) ||
+			token.Opens("app", time.Now().Add(31*24*time.Hour)) {
 			t.Fatalf("the token is %+v", token)
 		}
 		if a := b.get("/account/tokens").says(t, "backup"); strings.Contains(a.body, secret) {
@@ -113,7 +118,8 @@ func TestTokens(t *testing.T) {
 func TestTheLastWayInIsKept(t *testing.T) {
 	in(t, func(h *house) {
 		b := h.browser()
-		a := b.get(h.idp.with()+"?fresh=1").want(t, 303, "https://azure-ad.example/authorize?prompt=login…")
+		a := b.get(h.idp.with()+"?fresh=1").
+			want(t, 303, "https://azure-ad.example/authorize?prompt=login…")
 		b.get(h.idp.back(b, a.location, bob())).want(t, 303, home)
 		b.get("/account/identities").want(t, 200, "").says(t, "Provider other")
 		b.post("/account/identities", "unlink", "azure-ad").want(t, 409, "")
@@ -143,7 +149,8 @@ func TestAnOldSignInAtAProviderIsNotFresh(t *testing.T) {
 func TestTheFirstAdministrator(t *testing.T) {
 	in(t, func(h *house) {
 		secret := must(h.directory.CreateLink(t.Context(), directory.Link{
-			Purpose: portal.SetupPurpose, Groups: []string{"admins"}, Expires: time.Now().Add(time.Hour),
+			Purpose: portal.SetupPurpose, Groups: []string{"admins"},
+			Expires: time.Now().Add(time.Hour),
 		}))(t)
 		b := h.browser()
 		at := "/setup?" + url.Values{"code": {secret}}.Encode()
@@ -151,7 +158,8 @@ func TestTheFirstAdministrator(t *testing.T) {
 		b.get("/setup?code=guess").want(t, 404, "")
 		b.get(at).want(t, 200, "")
 		form := func(name, password, again string) []string {
-			return []string{"code", secret, "name", name, "title", "The Root", "email", "root@example.com",
+			return []string{"code", secret, "name", name, "title", "The Root", "email",
+				"root@example.com",
 				"password", password, "again", again}
 		}
 		const good = "tall trees in the wind"
@@ -187,7 +195,8 @@ func TestAnInvitationGivesAPassword(t *testing.T) {
 		b.get("/setup?code="+other).want(t, 404, "")
 		b.get("/setup?code="+secret).want(t, 200, "").says(t, "dora")
 		const good = "tall trees in the wind"
-		b.post("/setup", "code", secret, "name", "alice", "password", good, "again", good).want(t, 303, "/")
+		b.post("/setup", "code", secret, "name", "alice", "password", good, "again", good).
+			want(t, 303, "/")
 		if b.session().User().ID != id || !h.account(id).HasPassword {
 			t.Error("not dora")
 		}

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"doorward/auth/session"
 )
 
 // The names of our cookies. All carry a prefix that makes browsers refuse them
@@ -22,7 +24,7 @@ const (
 const cookieYear = 365 * 24 * time.Hour
 
 // readCookie returns the value of the cookie with exactly that name. One that
-// comes twice was set by somebody else as well, and is nothing.
+// comes with two values was set by somebody else as well, and is nothing.
 func readCookie(r *http.Request, name string) string {
 	value, found := "", false
 	for _, line := range r.Header["Cookie"] {
@@ -31,13 +33,25 @@ func readCookie(r *http.Request, name string) string {
 			if !ok || n != name {
 				continue
 			}
-			if found {
+			if found && v != value {
 				return ""
 			}
 			value, found = v, true
 		}
 	}
 	return value
+}
+
+// hopeless tells whether what the browser sends under the name can never be a
+// ticket: it is then taken away, or it would be sent for ever. One that merely is no
+// session any more stays, since another tab may be replacing it at this moment.
+func hopeless(r *http.Request, name string) bool {
+	value := readCookie(r, name)
+	if value == "" {
+		return strings.Contains(strings.Join(r.Header["Cookie"], ";"), name+"=")
+	}
+	_, err := base64.RawURLEncoding.DecodeString(value[1:])
+	return len(value) != session.TicketSize || value[0] != '1' || err != nil
 }
 
 // ours tells whether the request brings a cookie of ours, good or not.

@@ -91,7 +91,8 @@ func (p *Portal) changeIdentities(w http.ResponseWriter, r *visitor) {
 		return
 	}
 	to, err := p.leave(w, r, pr,
-		&passage{For: forLink, Session: s.ID(), Asked: true, visit: visit{Return: "/account/identities"}},
+		&passage{For: forLink, Session: s.ID(), Asked: true,
+			visit: visit{Return: "/account/identities"}},
 		oidc.AuthRequest{Prompt: "select_account"})
 	if err != nil {
 		p.providerFailed(w, r, pr, "/account/identities", err)

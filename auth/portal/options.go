@@ -34,6 +34,7 @@ type Options struct {
 	// Providers are where people sign in otherwise, in the order to show.
 	Providers []Provider
 
+	// Destinations judges return addresses.
 	Destinations Destinations
 	// Apps are the applications that somebody may open, in the order to show.
 	Apps func(v *user.View) []page.App
@@ -46,13 +47,18 @@ type Options struct {
 	// is whether it did to us.
 	Secure func(r *http.Request) bool
 
-	Box       *seal.Box
+	// Box seals what goes to providers and back, and knows what gates have signed.
+	Box *seal.Box
+	// Sessions and Directory are those that the gates look at.
 	Sessions  *session.Manager
 	Directory *directory.Directory
-	Pages     *page.Pages
-	Audit     *audit.Recorder
-	Loops     *Loops
-	Floods    *Floods
+	// Pages renders.
+	Pages *page.Pages
+	// Audit is told who did what; nil is not.
+	Audit *audit.Recorder
+	// Loops and Floods remember what must outlive a reload.
+	Loops  *Loops
+	Floods *Floods
 	// Local and Hasher are needed with LocalUsers only.
 	Local  *local.Local
 	Hasher *local.Hasher
@@ -79,6 +85,7 @@ type Provider struct {
 	// Title and Icon are for the pages.
 	Name, Title, Icon, Type string
 
+	// Client signs in there, Channel out; nil for Channel is that this cannot be done.
 	Client  Client
 	Channel Channel
 	// Status tells how the sign-in there stands; nil is ready.
@@ -105,14 +112,20 @@ type Provider struct {
 
 // Client is a provider as far as people sign in there; *oidc.Provider is one.
 type Client interface {
+	// AuthURL is where the browser goes, or an error that is oidc.ErrUnavailable.
 	AuthURL(ctx context.Context, r oidc.AuthRequest) (string, error)
+	// Exchange verifies what the browser comes back with, and says who it is.
 	Exchange(ctx context.Context, c oidc.Callback) (*oidc.Claims, error)
+	// Refresh says what the account is now. An error that is oidc.ErrRevoked ends its
+	// session.
 	Refresh(ctx context.Context, refresh, subject string) (*oidc.Claims, error)
 }
 
 // Channel is a provider as far as people sign out there; *oidc.Provider is one.
 type Channel interface {
+	// LogoutURL is where the browser signs out and comes back from, empty for nowhere.
 	LogoutURL(idToken, loginHint, back string) string
+	// LogoutToken verifies the provider's word that somebody has signed out.
 	LogoutToken(ctx context.Context, raw string) (oidc.LogoutToken, error)
 }
 

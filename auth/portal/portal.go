@@ -51,6 +51,7 @@ func New(o Options) *Portal {
 	if o.Secure == nil {
 		o.Secure = func(r *http.Request) bool { return r.TLS != nil }
 	}
+	o.CookieDomain = strings.ToLower(o.CookieDomain)
 	p := &Portal{
 		o: o, host: canonicalHost(o.Host),
 		providers: make(map[string]*Provider, len(o.Providers)),
@@ -145,8 +146,8 @@ func (p *Portal) serve(w http.ResponseWriter, r *visitor) {
 	}
 	answer, ok := p.pages[method+" "+path]
 	switch {
-	case !ok && (p.pages["GET "+path] != nil || p.pages["POST "+path] != nil):
-		p.refuse(w, r, http.StatusMethodNotAllowed)
+	case !ok && p.allowed(path) != "":
+		p.wrongMethod(w, r, p.allowed(path))
 	case !ok:
 		p.notFound(w, r)
 	case method == http.MethodPost && p.forged(r.Request):
@@ -170,11 +171,30 @@ func (p *Portal) source(w http.ResponseWriter, r *visitor, rest string) {
 		p.frontChannel(w, r, name)
 	case kind == "backchannel" && r.Method == http.MethodPost:
 		p.backChannel(w, r, name)
-	case kind == "callback", kind == "frontchannel", kind == "backchannel":
-		p.refuse(w, r, http.StatusMethodNotAllowed)
+	case kind == "callback", kind == "frontchannel":
+		p.wrongMethod(w, r, http.MethodGet)
+	case kind == "backchannel":
+		p.wrongMethod(w, r, http.MethodPost)
 	default:
 		p.notFound(w, r)
 	}
+}
+
+// allowed are the methods of a page, empty for what is none.
+func (p *Portal) allowed(path string) string {
+	var methods []string
+	for _, m := range []string{http.MethodGet, http.MethodPost} {
+		if p.pages[m+" "+path] != nil {
+			methods = append(methods, m)
+		}
+	}
+	return strings.Join(methods, ", ")
+}
+
+// wrongMethod refuses a method, and says which there are (RFC 9110 section 15.5.6).
+func (p *Portal) wrongMethod(w http.ResponseWriter, r *visitor, allowed string) {
+	w.Header().Set("Allow", allowed)
+	p.refuse(w, r, http.StatusMethodNotAllowed)
 }
 
 // forged tells whether a form may come from a page that is not ours. A browser

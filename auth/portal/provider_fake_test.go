@@ -67,7 +67,8 @@ func (p *provider) Exchange(_ context.Context, c oidc.Callback) (*oidc.Claims, e
 		return nil, p.err
 	case claims == nil:
 		return nil, &oidc.CallbackError{Code: "invalid_grant"}
-	case asked.Nonce != c.Nonce || asked.Verifier != c.Verifier || asked.RedirectURL != c.RedirectURL:
+	case asked.Nonce != c.Nonce || asked.Verifier != c.Verifier ||
+		asked.RedirectURL != c.RedirectURL:
 		return nil, errors.Join(oidc.ErrInvalid, errors.New("another nonce or verifier"))
 	}
 	return claims, nil
@@ -136,6 +137,6 @@ func (p *provider) with() string { return "/sign_in/with/" + p.name }
 // signIn signs somebody in, and returns the browser.
 func (p *provider) signIn(b *browser, who *oidc.Claims) *browser {
 	b.h.Helper()
-	b.get(p.away(b, p.with(), who)).want(b.h, 303, "https://login.example.com/")
+	b.get(p.away(b, p.with(), who)).want(b.h, 303, home)
 	return b
 }

@@ -53,6 +53,7 @@ const (
 
 // RecheckOptions is what Rechecks are made of.
 type RecheckOptions struct {
+	// Sessions are those to ask about, Directory has their users.
 	Sessions  *session.Manager
 	Directory *directory.Directory
 	Now       func() time.Time // nil: time.Now

@@ -70,7 +70,9 @@ func TestTwoProcessesAskOnce(t *testing.T) {
 	in(t, func(h *house) {
 		h.idp.signIn(h.browser(), bob())
 		h.idp.refreshed = bob()
-		second := portal.NewRechecks(portal.RecheckOptions{Sessions: h.sessions, Directory: h.directory})
+		second := portal.NewRechecks(portal.RecheckOptions{
+			Sessions: h.sessions, Directory: h.directory,
+		})
 		second.Configure(t.Context(), true, h.options.Providers)
 		second.Start()
 		defer second.Close()
@@ -99,7 +101,8 @@ func TestNobodyIsAskedWhereThereIsNothingToAsk(t *testing.T) {
 		h.second.signIn(h.browser(), carol)
 		h.rechecks.Start()
 		pass(3 * time.Hour)
-		if len(h.idp.refreshes)+len(h.second.refreshes) > 0 || b.session() == nil || other.session() == nil {
+		if len(h.idp.refreshes)+len(h.second.refreshes) > 0 || b.session() == nil ||
+			other.session() == nil {
 			t.Errorf("asked %d and %d times", len(h.idp.refreshes), len(h.second.refreshes))
 		}
 	})

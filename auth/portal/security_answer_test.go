@@ -68,7 +68,8 @@ func forgedCallback(h *house) {
 
 func secretsInLogs(h *house) {
 	b := h.browser()
-	callback := h.idp.away(b, h.visiting("https://app.example.com/private?token=1")+"&provider=azure-ad", bob())
+	callback := h.idp.away(b,
+		h.visiting("https://app.example.com/private?token=1")+"&provider=azure-ad", bob())
 	q := must(url.Parse(callback))(h.T).Query()
 	a := b.get(callback)
 	code := must(url.Parse(a.location))(h.T).Query().Get("code")
@@ -155,7 +156,8 @@ func backChannel(h *house) {
 		h.Fatal("signed out by another's sid")
 	}
 	a := server.post(at, "logout_token", "by-subject").want(h, 200, "")
-	if first.session() != nil || second.session() != nil || a.header.Get("Cache-Control") != "no-store" {
+	if first.session() != nil || second.session() != nil ||
+		a.header.Get("Cache-Control") != "no-store" {
 		h.Error("not signed out")
 	}
 	h.idp.signIn(first, bob())

@@ -52,7 +52,8 @@ func exactNames(h *house) {
 	ticket := b.cookies["__Host-doorward"]
 	delete(b.cookies, "__Host-doorward")
 	for _, line := range []string{
-		"\u2000__Host-doorward=" + ticket, "__host-doorward=" + ticket, "=__Host-doorward=" + ticket,
+		"\u2000__Host-doorward=" + ticket, "__host-doorward=" + ticket,
+		"=__Host-doorward=" + ticket,
 		"__Host-doorward = " + ticket, `__Host-doorward="` + ticket + `"`, "__Host-doorward",
 		"a=b, __Host-doorward=" + ticket, "__Host-doorward=x; __Host-doorward=" + ticket,
 		"__Secure-doorward=" + ticket, "__Host-doorward=" + ticket + "=",
@@ -69,7 +70,8 @@ func exactNames(h *house) {
 func attributes(h *house) {
 	b := h.browser()
 	answers := []*answer{
-		b.get("/sign_in"), b.post("/sign_in", "login", "alice", "password", password), b.post("/sign_out"),
+		b.get("/sign_in"), b.enter("/sign_in"),
+		b.post("/sign_out"),
 	}
 	seen := map[string]bool{}
 	for _, a := range answers {
@@ -79,12 +81,14 @@ func attributes(h *house) {
 				c.Domain != "" || !strings.HasPrefix(c.Name, "__Host-doorward") {
 				h.Errorf("the cookie %v", c)
 			}
-			if c.Name == "__Host-doorward" && c.MaxAge >= 0 && (len(c.Value) != 44 || c.MaxAge != 0) {
+			if c.Name == "__Host-doorward" && c.MaxAge >= 0 &&
+				(len(c.Value) != 44 || c.MaxAge != 0) {
 				h.Errorf("the ticket %v", c)
 			}
 		}
 	}
-	for _, name := range []string{"__Host-doorward", "__Host-doorward-browser", "__Host-doorward-device"} {
+	for _, name := range []string{"__Host-doorward", "__Host-doorward-browser",
+		"__Host-doorward-device"} {
 		if !seen[name] {
 			h.Errorf("%s was not set", name)
 		}
@@ -95,7 +99,7 @@ func plainHTTP(h *house) {
 	b := h.browser().signIn()
 	b.plain = true
 	a := b.get("/account?x=y").want(h, 308, "https://login.example.com/account?x=y")
-	second := b.post("/sign_in", "login", "alice", "password", password).want(h, 403, "")
+	second := b.enter("/sign_in").want(h, 403, "")
 	if len(a.cookies)+len(second.cookies) > 0 {
 		h.Error("cookies over plain HTTP")
 	}
@@ -119,9 +123,10 @@ func halfSignedIn(h *house) {
 		h.Fatal(err)
 	}
 	b := h.browser()
-	a := b.post("/sign_in", "login", "alice", "password", password).want(h, 200, "")
+	a := b.enter("/sign_in").want(h, 200, "")
 	action := formAction(h.T, a)
-	for _, path := range []string{"/", "/account", "/account/tokens", "/whoami", h.visiting("https://app.example.com/")} {
+	for _, path := range []string{"/", "/account", "/account/tokens", "/whoami",
+		h.visiting("https://app.example.com/")} {
 		if a := b.get(path); a.status == 200 && !strings.Contains(a.body, `name="password"`) ||
 			strings.Contains(a.location, "handoff") {
 			h.Errorf("%s: answered %d to %q", path, a.status, a.location)
@@ -160,7 +165,8 @@ func brokenCookie(h *house) {
 	b.cookies["__Host-doorward"] = "broken"
 	a := b.get("/sign_in").want(h, 200, "")
 	for _, c := range a.cookies {
-		if c.Name == "__Host-doorward" && c.MaxAge < 0 && c.Secure && c.Path == "/" && c.Domain == "" {
+		if c.Name == "__Host-doorward" && c.MaxAge < 0 && c.Secure && c.Path == "/" &&
+			c.Domain == "" {
 			return
 		}
 	}

@@ -30,13 +30,14 @@ func formAttacks() []attack {
 // forms are all that change something, each with fields that would do it.
 func forms() map[string][]string {
 	return map[string][]string{
-		"/sign_in":            {"login", "alice", "password", password},
-		"/sign_in/password":   {"new", "x"},
-		"/sign_out":           {},
-		"/account":            {"locale", "de"},
-		"/account/sessions":   {"end", "others"},
-		"/account/tokens":     {"title", "x", "days", "0"},
-		"/account/password":   {"current", password, "new", "an entirely other phrase", "again", "an entirely other phrase"},
+		"/sign_in":          {"login", "alice", "password", password},
+		"/sign_in/password": {"new", "x"},
+		"/sign_out":         {},
+		"/account":          {"locale", "de"},
+		"/account/sessions": {"end", "others"},
+		"/account/tokens":   {"title", "x", "days", "0"},
+		"/account/password": {"current", password, "new", "an entirely other phrase", "again",
+			"an entirely other phrase"},
 		"/account/identities": {"link", "azure-ad"},
 		"/setup":              {"code", "x"},
 		"/consent":            {"answer", "accept"},
@@ -67,7 +68,7 @@ func foreignLogin(h *house) {
 		{"Sec-Fetch-Site": "", "Origin": "null"}, {"Sec-Fetch-Site": "none of these"},
 	} {
 		b.header = header
-		b.post("/sign_in", "login", "alice", "password", password).want(h, 403, "")
+		b.enter("/sign_in").want(h, 403, "")
 		if len(h.sessions.All()) > 0 {
 			h.Errorf("signed in with %v", header)
 		}
@@ -77,7 +78,8 @@ func foreignLogin(h *house) {
 func noWayAround(h *house) {
 	b := h.browser().signIn()
 	b.header["Sec-Fetch-Site"] = "cross-site"
-	for _, path := range []string{"/account/", "//account", "/./account", "/assets/../account", "/account/x/.."} {
+	for _, path := range []string{"/account/", "//account", "/./account", "/assets/../account",
+		"/account/x/.."} {
 		if a := b.post(path, "locale", "de"); a.status < 400 {
 			h.Errorf("%s: answered %d", path, a.status)
 		}
@@ -100,7 +102,8 @@ func signOutAsks(h *house) {
 	s := b.session()
 	ticket := must(h.sessions.Ticket(h.Context(), s, appHost))(h.T)
 	b.post("/sign_out").want(h, 200, "")
-	if s.Valid() || h.sessions.Find([]byte(ticket), []byte(appHost)) != nil || b.cookies["__Host-doorward"] != "" {
+	if s.Valid() || h.sessions.Find([]byte(ticket), []byte(appHost)) != nil ||
+		b.cookies["__Host-doorward"] != "" {
 		h.Error("not signed out everywhere")
 	}
 	b.post("/sign_out").want(h, 200, "")
@@ -119,14 +122,16 @@ func foreignForms(h *house) {
 		}
 	}
 	b := h.browser().signIn()
-	for _, kind := range []string{"text/plain", "application/json", "multipart/form-data; boundary=x", ""} {
+	for _, kind := range []string{"text/plain", "application/json",
+		"multipart/form-data; boundary=x", ""} {
 		b.send("POST", "/account", strings.NewReader("locale=de"), kind).want(h, 400, "")
 	}
 }
 
 func noCORS(h *house) {
 	b := h.browser().signIn()
-	for _, origin := range []string{"https://evil.example", "null", "https://login.example.com.evil"} {
+	for _, origin := range []string{"https://evil.example", "null",
+		"https://login.example.com.evil"} {
 		b.header["Origin"] = origin
 		for _, path := range []string{"/whoami", "/account", "/sign_in"} {
 			for name := range b.get(path).header {
@@ -140,7 +145,8 @@ func noCORS(h *house) {
 }
 
 func siblings(h *house) {
-	refused(h, map[string]string{"Sec-Fetch-Site": "same-site", "Origin": "https://other.example.com"})
+	refused(h, map[string]string{"Sec-Fetch-Site": "same-site",
+		"Origin": "https://other.example.com"})
 }
 
 func oneAnswer(h *house) {
@@ -148,7 +154,8 @@ func oneAnswer(h *house) {
 	for _, login := range []string{"alice", "mallory", "alice@example.com", "ALICE"} {
 		a := h.browser().post("/sign_in", "login", login, "password", "a wrong one, of course")
 		a.body = strings.ReplaceAll(a.body, login, "NAME")
-		if before != nil && (a.status != before.status || a.body != before.body || len(a.cookies) != len(before.cookies)) {
+		if before != nil && (a.status != before.status || a.body != before.body ||
+			len(a.cookies) != len(before.cookies)) {
 			h.Errorf("%s: %d %s\nbefore: %s", login, a.status, a.body, before.body)
 		}
 		before = a
@@ -163,9 +170,11 @@ func strangeForms(h *house) {
 		"login=alice&login=mallory&password=x": form, "login=alice&password=x&password=y": form,
 		"login[]=alice&password[]=" + password: form, "login=%zz&password=x": form,
 		`{"login":"alice","password":"` + password + `"}`: "application/json",
-		"login=alice;password=x":                          form, "login=alice&password=" + password: "text/plain",
-		"login=alice&password=y": form + ", text/plain", "login=alice&password=z": "",
-		"--x\r\n\r\n--x--": "multipart/form-data; boundary=x",
+		"login=alice;password=x":                          form,
+		"login=alice&password=" + password:                "text/plain",
+		"login=alice&password=y":                          form + ", text/plain",
+		"login=alice&password=z":                          "",
+		"--x\r\n\r\n--x--":                                "multipart/form-data; boundary=x",
 	} {
 		a := b.send("POST", "/sign_in", strings.NewReader(body), kind)
 		if a.status != 400 {
@@ -187,7 +196,8 @@ func linkHosts(h *house) {
 		Purpose: portal.InvitePurpose, UserID: h.alice, Expires: time.Now().Add(time.Hour),
 	}))(h.T)
 	b := h.browser()
-	b.header["X-Forwarded-Host"], b.header["Forwarded"] = "evil.example", "host=evil.example;proto=http"
+	b.header["X-Forwarded-Host"] = "evil.example"
+	b.header["Forwarded"] = "host=evil.example;proto=http"
 	for _, path := range []string{"/setup?code=" + secret, "/sign_in", "/none"} {
 		if a := b.get(path); strings.Contains(a.body+a.location, "evil.example") {
 			h.Errorf("%s: %s", path, a.body)
@@ -212,7 +222,8 @@ func passwordChange(h *house) {
 		{password, "", "", 400},
 		{password, password, password, 400},
 	} {
-		a := b.post("/account/password", "current", test.current, "new", test.new, "again", test.again)
+		a := b.post("/account/password", "current", test.current, "new", test.new, "again",
+			test.again)
 		if a.status != test.status {
 			h.Errorf("%+v: answered %d", test, a.status)
 		}
@@ -250,7 +261,8 @@ func frames(h *house) {
 				continue
 			}
 			if a.header.Get("X-Frame-Options") != "DENY" ||
-				!strings.Contains(a.header.Get("Content-Security-Policy"), "frame-ancestors 'none'") {
+				!strings.Contains(a.header.Get("Content-Security-Policy"),
+					"frame-ancestors 'none'") {
 				h.Errorf("%s: %v", path, a.header)
 			}
 		}
@@ -267,7 +279,8 @@ func heads(h *house) {
 
 func assets(h *house) {
 	b := h.browser()
-	for _, path := range []string{"/assets/../config.toml", "/assets/%2e%2e/portal.go", "/assets/..%5cx",
+	for _, path := range []string{"/assets/../config.toml", "/assets/%2e%2e/portal.go",
+		"/assets/..%5cx",
 		"/assets//etc/passwd", "/assets/", "/assets"} {
 		if a := b.get(path); a.status != 404 {
 			h.Errorf("%s: answered %d", path, a.status)

@@ -48,7 +48,8 @@ func noState(h *house) {
 	b := h.browser()
 	b.get("/sign_in")
 	h.idp.codes["x"] = bob()
-	for _, query := range []string{"?code=x", "?code=x&state=", "?code=x&state=AAAA", "?state", "?x",
+	for _, query := range []string{"?code=x", "?code=x&state=", "?code=x&state=AAAA", "?state",
+		"?x",
 		"?code=x&state=" + strings.Repeat("A", 20<<10), "?code=%zz", "?code=x;state=y"} {
 		b.get(callbackPath+query).want(h, 400, "")
 		b.get(callbackPath+"/"+query).want(h, 400, "")
@@ -97,15 +98,16 @@ func oldState(h *house) {
 
 func manyTabs(h *house) {
 	b := h.browser()
+	const app = "https://app.example.com/"
 	var callbacks []string
 	for i := range 20 {
 		callbacks = append(callbacks,
-			h.idp.away(b, h.visiting(fmt.Sprintf("https://app.example.com/%d", i))+"&provider=azure-ad", bob()))
+			h.idp.away(b, h.visiting(app+fmt.Sprint(i))+"&provider=azure-ad", bob()))
 	}
 	slices.Reverse(callbacks)
 	for i, callback := range callbacks {
 		s, handoff := h.redeem(b.get(callback))
-		if want := fmt.Sprintf("https://app.example.com/%d", 19-i); handoff.Return != want {
+		if want := app + fmt.Sprint(19-i); handoff.Return != want {
 			h.Errorf("lands at %q, want %q", handoff.Return, want)
 		}
 		if s != b.session() {
@@ -162,7 +164,8 @@ func mixUp(h *house) {
 func notByName(h *house) {
 	b := h.browser()
 	claims := bob()
-	claims.Subject, claims.Name, claims.Email, claims.EmailVerified = "tenant/x", "Alice", "alice@example.com", true
+	claims.Subject, claims.Name = "tenant/x", "Alice"
+	claims.Email, claims.EmailVerified = "alice@example.com", true
 	h.idp.signIn(b, claims)
 	u := b.session().User()
 	if u.ID == h.alice || u.Name != "alice-2" || len(h.account(h.alice).Identities) > 0 {
@@ -222,7 +225,8 @@ func mailDomains(h *house) {
 	} {
 		b.post("/sign_in", "login", login).want(h, 400, "")
 	}
-	b.goOn(b.post("/sign_in", "login", "A@COMPANY.COM")).want(h, 303, "https://other.example/authorize?…")
+	b.goOn(b.post("/sign_in", "login", "A@COMPANY.COM")).
+		want(h, 303, "https://other.example/authorize?…")
 }
 
 // recheck lets the time of a recheck come.
@@ -292,7 +296,7 @@ func linking(h *house) {
 	b.post("/account/identities", "unlink", "azure-ad").
 		want(h, 303, "/sign_in?fresh=1&return=%2Faccount%2Fidentities")
 	b.get("/sign_in?fresh=1&return=%2Faccount%2Fidentities").want(h, 200, "").says(h, "password")
-	b.post("/sign_in?fresh=1&return=%2Faccount%2Fidentities", "login", "alice", "password", password).
+	b.enter("/sign_in?fresh=1&return=%2Faccount%2Fidentities").
 		want(h, 303, home+"account/identities")
 	b.post("/account/identities", "unlink", "azure-ad").want(h, 200, "")
 	if other.session() != nil || len(h.account(h.alice).Identities) > 0 {

@@ -23,8 +23,6 @@ func lands(b *browser, address string) string {
 	return a.location
 }
 
-const home = "https://login.example.com/"
-
 func leadsHome(addresses ...string) func(h *house) {
 	return func(h *house) {
 		b := h.browser().signIn()
@@ -52,43 +50,50 @@ func leadsTo(pairs map[string]string) func(h *house) {
 }
 
 func redirectAttacks() []attack {
+	const app = "https://app.example.com/"
 	return []attack{
 		{"RED-01_absolute_foreign", leadsHome("https://evil.example/", "HTTPS://EVIL.EXAMPLE")},
 		{"RED-02_scheme_relative", leadsHome("//evil.example", "///evil.example",
 			"////evil.example/%2e%2e", "//app.example.com/", "/./", "/../")},
 		{"RED-04_whitespace_and_control", leadsHome("/%09/evil.example", "/\t/evil", " //evil",
-			"/%0a/evil", "\x00//evil", "/%0d%0aLocation:%20//evil", "https://app.example.com/\r\nX: y",
+			"/%0a/evil", "\x00//evil", "/%0d%0aLocation:%20//evil",
+			"https://app.example.com/\r\nX: y",
 			"https://app.example.com/ x", "\u2028https://app.example.com/")},
 		{"RED-05_encoded_slash", leadsHome("/%2f%2fevil.example", "/%2F/evil", "/.%2f/evil")},
 		{"RED-06_userinfo", leadsHome("https://app.example.com@evil.example",
-			"//www.app.example.com@evil", "https://app.example.com%40evil", `https://evil\@app.example.com`,
-			"https://user@app.example.com/", "https://:@app.example.com/", `https://evil\.app.example.com`,
+			"//www.app.example.com@evil", "https://app.example.com%40evil",
+			`https://evil\@app.example.com`,
+			"https://user@app.example.com/", "https://:@app.example.com/",
+			`https://evil\.app.example.com`,
 			`https:\\evil`, `/\evil`)},
 		{"RED-08_no_patterns", leadsHome("https://fooaexample/", "https://foo.example.evil/",
 			"https://xfoo.example/", "https://x.foo.example/", "https://foo%2eexample/")},
 		{"RED-09_scheme", leadsHome("javascript:alert(1)", "Jav%09asc%09ript:", "data:text/html,x",
 			"vbscript:x", "http:app.example.com", "https:/evil", "https:evil.example",
 			"http://app.example.com/", "https:app.example.com", "app.example.com")},
-		{"RED-10_port", leadsHome("https://app.example.com:8443/", "https://app.example.com:80@evil",
+		{"RED-10_port", leadsHome("https://app.example.com:8443/",
+			"https://app.example.com:80@evil",
 			"https://app.example.com:/", "https://app.example.com:0443/")},
 		{"RED-10_port_that_we_have", leadsTo(map[string]string{
 			"https://app.example.com:444/":  "https://app.example.com:444/",
 			"https://APP.example.com:443/x": "https://app.example.com/x",
 		})},
 		{"RED-12_fragments_and_queries", leadsTo(map[string]string{
-			"/#//evil":           home + "#//evil",
-			"/?x=//evil":         home + "?x=//evil",
-			"/?rd=" + nested(20): home + "?rd=" + nested(20),
-			"https://app.example.com/?u=https://evil.example/":     "https://app.example.com/?u=https://evil.example/",
-			"https://app.example.com":                              "https://app.example.com/",
-			"https://app.example.com/" + strings.Repeat("x", 2048): home,
+			"/#//evil":                       home + "#//evil",
+			"/?x=//evil":                     home + "?x=//evil",
+			"/?rd=" + nested(20):             home + "?rd=" + nested(20),
+			app + "?u=https://evil.example/": app + "?u=https://evil.example/",
+			"https://app.example.com":        app,
+			app + strings.Repeat("x", 2048):  home,
 		})},
 		{"RED-13_duplicates", duplicates},
 		{"RED-14_own_endpoints", leadsHome("/sign_out", "/sign_in", "/sign_in?return=/sign_in",
 			"/source/oauth/callback/azure-ad?code=x", "/setup?code=x", "/sign_in/with/azure-ad",
 			"https://login.example.com/sign_out", "https://app.example.com/.doorward/sign_out",
-			"https://app.example.com/x/../.doorward/sign_out", "https://app.example.com/%2edoorward/sign_out",
-			"https://app.example.com//.doorward/handoff?code=x", "https://app.example.com/x/%2e%2e/.doorward/x",
+			"https://app.example.com/x/../.doorward/sign_out",
+			"https://app.example.com/%2edoorward/sign_out",
+			"https://app.example.com//.doorward/handoff?code=x",
+			"https://app.example.com/x/%2e%2e/.doorward/x",
 			"https://app.example.com/.Doorward/x", "https://app.example.com/x%5c..%5c.doorward/x")},
 		{"RED-15_forged_hosts", forgedHosts},
 		{"RED-16_after_signing_out", afterSignOut},
@@ -109,7 +114,7 @@ func duplicates(h *house) {
 	b.cookies["return"] = "//evil"
 	b.get("/sign_in").want(h, 303, home)
 	fresh := h.browser()
-	fresh.post("/sign_in?return=/account", "return", "//evil", "login", "alice", "password", password).
+	fresh.enter("/sign_in?return=/account", "return", "//evil").
 		want(h, 303, home+"account")
 }
 
@@ -133,7 +138,8 @@ func afterSignOut(h *house) {
 		"https://app.example.com/": "https://app.example.com/",
 	} {
 		b := h.browser().signIn()
-		a := b.post("/sign_out", "return", address, "post_logout_redirect_uri", "https://evil.example/")
+		a := b.post("/sign_out", "return", address, "post_logout_redirect_uri",
+			"https://evil.example/")
 		if a.status != 200 || strings.Contains(a.body, "evil") || !strings.Contains(a.body, shown) {
 			h.Errorf("return %q: %d %s", address, a.status, a.body)
 		}
@@ -141,10 +147,12 @@ func afterSignOut(h *house) {
 	// At the provider it is our own address, which is registered there.
 	h.rebuild(func(o *portal.Options) { o.Providers[0].LogoutThere = true })
 	b := h.idp.signIn(h.browser(), bob())
-	a := b.post("/sign_out", "return", "https://evil.example/", "post_logout_redirect_uri", "https://evil")
+	a := b.post("/sign_out", "return", "https://evil.example/", "post_logout_redirect_uri",
+		"https://evil")
 	there := must(url.Parse(onward(h, a)))(h.T).Query()
 	if there.Get("post_logout_redirect_uri") != home+"source/oauth/callback/azure-ad" ||
-		there.Get("id_token_hint") != "id-token-of-bob" || there.Get("logout_hint") != "hint-of-bob" {
+		there.Get("id_token_hint") != "id-token-of-bob" ||
+		there.Get("logout_hint") != "hint-of-bob" {
 		h.Errorf("signed out at %v", there)
 	}
 	b.get("/source/oauth/callback/azure-ad").want(h, 303, "/sign_out")

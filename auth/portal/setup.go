@@ -117,7 +117,8 @@ func (p *Portal) setUp(w http.ResponseWriter, r *visitor) {
 	case err != nil:
 		p.failed(w, r, "setting up a user", err)
 	default:
-		p.record(r, audit.Event{Kind: audit.UserCreated, User: u.Name, Detail: "by " + link.Purpose})
+		p.record(r, audit.Event{Kind: audit.UserCreated, User: u.Name,
+			Detail: "by " + link.Purpose})
 		s := p.begin(w, r, session.Start{UserID: id, Provider: byPassword, AuthTime: p.now()})
 		if s != nil {
 			p.noteSignIn(r, id)

@@ -78,7 +78,7 @@ func (p *Portal) showSignIn(w http.ResponseWriter, r *visitor) {
 		p.lead(w, r, &e, e.provider, "")
 		return
 	}
-	p.askWho(w, r, &e, http.StatusOK, page.Form{})
+	p.askWho(w, r, &e, attempt{})
 }
 
 // lead goes on to a provider by way of a page: its script keeps the fragment, and
@@ -104,25 +104,33 @@ func withQuery(address string) string {
 	return address + "?"
 }
 
-// askWho shows the sign-in page.
-func (p *Portal) askWho(
-	w http.ResponseWriter, r *visitor, e *entry, status int, f page.Form, problems ...page.Problem,
-) {
-	if readCookie(r.Request, p.sessionCookie()) != "" && p.session(r) == nil {
-		// What is no session is taken away, or it would be sent for ever.
+// attempt is a form of the sign-in page and what was wrong with it; the zero attempt
+// is none.
+type attempt struct {
+	login   string
+	status  int
+	problem page.Problem
+}
+
+// askWho shows the sign-in page, again after an attempt.
+func (p *Portal) askWho(w http.ResponseWriter, r *visitor, e *entry, before attempt) {
+	if hopeless(r.Request, p.sessionCookie()) {
 		p.setSession(w, "")
 	}
 	v := page.SignIn{
 		Frame: p.frame(nil), To: p.app(e.to), Again: e.again(),
 	}
-	v.Problems = problems
+	status := http.StatusOK
+	if before.status != 0 {
+		status, v.Problems = before.status, []page.Problem{before.problem}
+	}
 	for i := range p.o.Providers {
 		v.Providers = append(v.Providers, p.choice(&p.o.Providers[i], e))
 	}
-	f.Action = e.again()
-	f.EmailOnly = !p.o.LocalUsers
 	if p.o.LocalUsers || slices.ContainsFunc(p.o.Providers, hasDomains) {
-		v.Form = &f
+		v.Form = &page.Form{
+			Action: e.again(), Login: before.login, EmailOnly: !p.o.LocalUsers,
+		}
 	}
 	if s := p.session(r); s == nil {
 		v.Watch = "/whoami"
@@ -168,11 +176,11 @@ func (p *Portal) signIn(w http.ResponseWriter, r *visitor) {
 		p.browser(w, r.Request)
 		p.lead(w, r, &e, domain, login)
 	case !p.o.LocalUsers:
-		p.askWho(w, r, &e, http.StatusBadRequest, page.Form{Login: login},
-			page.Problem{Code: page.NoProvider})
+		p.askWho(w, r, &e, attempt{login, http.StatusBadRequest,
+			page.Problem{Code: page.NoProvider}})
 	case password == "":
-		p.askWho(w, r, &e, http.StatusBadRequest, page.Form{Login: login},
-			page.Problem{Code: page.WrongLogin})
+		p.askWho(w, r, &e, attempt{login, http.StatusBadRequest,
+			page.Problem{Code: page.WrongLogin}})
 	default:
 		p.byPassword(w, r, &e, local.Attempt{Login: login, Password: password})
 	}
@@ -212,24 +220,24 @@ func (p *Portal) notSignedIn(
 	w http.ResponseWriter, r *visitor, e *entry, login string, err error,
 ) {
 	var throttled *local.ThrottledError
-	f := page.Form{Login: login}
 	switch {
 	case errors.As(err, &throttled):
-		p.record(r, audit.Event{Kind: audit.SignInFailed, Provider: byPassword, Detail: "throttled"})
+		p.record(r, audit.Event{Kind: audit.SignInFailed, Provider: byPassword,
+			Detail: "throttled"})
 		retryAfter(w, throttled.RetryAfter)
-		p.askWho(w, r, e, http.StatusTooManyRequests, f,
-			page.Problem{Code: page.Throttled, Wait: throttled.RetryAfter})
+		p.askWho(w, r, e, attempt{login, http.StatusTooManyRequests,
+			page.Problem{Code: page.Throttled, Wait: throttled.RetryAfter}})
 	case errors.Is(err, local.ErrWrong):
 		p.record(r, audit.Event{Kind: audit.SignInFailed, Provider: byPassword, Detail: "wrong"})
 		if domain := p.byDomain(login); domain != nil {
 			p.lead(w, r, e, domain, login)
 			return
 		}
-		p.askWho(w, r, e, http.StatusForbidden, f, page.Problem{Code: page.WrongLogin})
+		p.askWho(w, r, e, attempt{login, http.StatusForbidden, page.Problem{Code: page.WrongLogin}})
 	case errors.Is(err, local.ErrBusy):
 		retryAfter(w, busyWait)
-		p.askWho(w, r, e, http.StatusServiceUnavailable, f,
-			page.Problem{Code: page.TooBusy, Wait: busyWait})
+		p.askWho(w, r, e, attempt{login, http.StatusServiceUnavailable,
+			page.Problem{Code: page.TooBusy, Wait: busyWait}})
 	default:
 		p.failed(w, r, "judging a password", err)
 	}

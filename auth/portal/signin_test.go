@@ -22,7 +22,7 @@ func TestAPasswordSignsIn(t *testing.T) {
 			t.Fatalf("session = %+v", s)
 		}
 		b.get("/").want(t, 200, "").says(t, "alice")
-		b.get("/sign_in").want(t, 303, "https://login.example.com/")
+		b.get("/sign_in").want(t, 303, home)
 	})
 }
 
@@ -40,7 +40,8 @@ func TestTheFormIsShownAgain(t *testing.T) {
 				b := h.browser()
 				a := b.post("/sign_in", "login", test.login, "password", test.password)
 				a.want(t, test.status, "").says(t, `name="password"`)
-				if b.session() != nil || strings.Contains(a.body, test.password+`"`) && test.password != "" {
+				if b.session() != nil || strings.Contains(a.body, test.password+`"`) &&
+					test.password != "" {
 					t.Error("signed in, or the password is in the page")
 				}
 			})
@@ -70,8 +71,10 @@ func TestAVisitorComesBackToTheAddress(t *testing.T) {
 		b := h.browser()
 		page := b.get(h.visiting(address)).want(t, 200, "").says(t, "The App")
 		_ = page
-		a := b.post(h.visiting(address), "login", "alice", "password", password, "fragment", "/deep%20er")
-		s, handoff := h.redeem(b.goOn(a).want(t, 303, "https://app.example.com/.doorward/handoff?code=…"))
+		a := b.enter(h.visiting(address), "fragment",
+			"/deep%20er")
+		s, handoff := h.redeem(b.goOn(a).
+			want(t, 303, "https://app.example.com/.doorward/handoff?code=…"))
 		if s.ID() != b.session().ID() || handoff.Bind != "bind-of-the-app-host" ||
 			handoff.Return != address+"#/deep%20er" {
 			t.Errorf("handed over %+v", handoff)
@@ -97,13 +100,15 @@ func TestHostsOfOneDomainNeedNoCode(t *testing.T) {
 	in(t, func(h *house) {
 		h.rebuild(func(o *portal.Options) { o.CookieDomain = "example.com" })
 		b := h.browser()
-		a := b.post("/sign_in", "login", "alice", "password", password).want(t, 303, "https://login.example.com/")
+		a := b.enter("/sign_in").
+			want(t, 303, home)
 		c := a.cookies[len(a.cookies)-1]
 		if c.Name != "__Secure-doorward" || c.Domain != "example.com" || !c.Secure || !c.HttpOnly {
 			t.Errorf("the cookie is %v", c)
 		}
 		b.get(h.visiting("https://app.example.com/x")).want(t, 303, "https://app.example.com/x")
-		b.get(h.visiting("https://foo.example/x")).want(t, 303, "https://foo.example/.doorward/handoff?code=…")
+		b.get(h.visiting("https://foo.example/x")).
+			want(t, 303, "https://foo.example/.doorward/handoff?code=…")
 	})
 }
 
@@ -117,7 +122,7 @@ func TestTheOnlyProviderIsGoneToStraightAway(t *testing.T) {
 		if handoff.Return != address {
 			t.Errorf("handed over %+v", handoff)
 		}
-		b.post("/sign_in", "login", "alice", "password", password).want(t, 400, "")
+		b.enter("/sign_in").want(t, 400, "")
 		b.get("/account/password").want(t, 404, "")
 		b.get("/setup?code=x").want(t, 404, "")
 	})
@@ -132,7 +137,9 @@ func TestTheRouteChoosesItsProvider(t *testing.T) {
 
 func TestTheMailAddressChoosesTheProvider(t *testing.T) {
 	in(t, func(h *house) {
-		h.rebuild(func(o *portal.Options) { o.Providers[1].EmailDomains = []string{"partner.example"} })
+		h.rebuild(func(o *portal.Options) {
+			o.Providers[1].EmailDomains = []string{"partner.example"}
+		})
 		b := h.browser()
 		a := b.goOn(b.post("/sign_in", "login", "Eve@PARTNER.example", "password", ""))
 		h.second.back(b, a.want(t, 303, "https://other.example/authorize?…").location, bob())
@@ -142,7 +149,8 @@ func TestTheMailAddressChoosesTheProvider(t *testing.T) {
 			}
 		}
 		// A password that is none of ours: the address says whose it may be.
-		a = b.post("/sign_in", "login", "eve@partner.example", "password", "some password of theirs")
+		a = b.post("/sign_in", "login", "eve@partner.example", "password",
+			"some password of theirs")
 		b.goOn(a).want(t, 303, "https://other.example/authorize?…")
 	})
 }
@@ -216,7 +224,8 @@ func TestGroupsFollowEachSignIn(t *testing.T) {
 		claims.Title = "Robert"
 		h.idp.signIn(h.browser(), claims)
 		got := h.account(id)
-		if one := got.Identities[0]; len(one.Groups) > 0 || one.Roles[0] != "r2" || !one.GroupsUnknown {
+		if one := got.Identities[0]; len(one.Groups) > 0 || one.Roles[0] != "r2" ||
+			!one.GroupsUnknown {
 			t.Errorf("the identity is %+v", one)
 		}
 		if got.Title != "Robert" {
@@ -252,15 +261,16 @@ func TestAProviderMayBeAskedForAnotherAccount(t *testing.T) {
 	in(t, func(h *house) {
 		b := h.idp.signIn(h.browser(), bob())
 		b.get("/sign_in?another=1").want(t, 200, "").says(t, "continue")
-		a := b.get(h.idp.with()+"?another=1").want(t, 303, "https://azure-ad.example/authorize?prompt=select_account…")
+		a := b.get(h.idp.with()+"?another=1").
+			want(t, 303, "https://azure-ad.example/authorize?prompt=select_account…")
 		carol := bob()
 		carol.Subject, carol.Name = "tenant/carol", "carol"
 		before := b.session()
-		b.get(h.idp.back(b, a.location, carol)).want(t, 303, "https://login.example.com/")
+		b.get(h.idp.back(b, a.location, carol)).want(t, 303, home)
 		if b.session().User().Name != "carol" || before.Valid() {
 			t.Error("bob is still here")
 		}
-		b.post("/sign_in?another=1", "continue", "yes").want(t, 303, "https://login.example.com/")
+		b.post("/sign_in?another=1", "continue", "yes").want(t, 303, home)
 	})
 }
 
@@ -291,7 +301,7 @@ func TestWhoMustChangeThePasswordHasNoSessionBefore(t *testing.T) {
 			t.Fatal(err)
 		}
 		b := h.browser()
-		a := b.post("/sign_in", "login", "alice", "password", password).want(t, 200, "")
+		a := b.enter("/sign_in").want(t, 200, "")
 		if b.session() != nil {
 			t.Fatal("a session before the change")
 		}
@@ -300,7 +310,8 @@ func TestWhoMustChangeThePasswordHasNoSessionBefore(t *testing.T) {
 		h.browser().post(action, "current", password, "new", next, "again", next).want(t, 400, "")
 		b.post(action, "current", "wrong", "new", next, "again", next).want(t, 403, "")
 		b.post(action, "current", password, "new", "short", "again", "short").want(t, 400, "")
-		b.post(action, "current", password, "new", next, "again", next).want(t, 303, "https://login.example.com/")
+		b.post(action, "current", password, "new", next, "again", next).
+			want(t, 303, home)
 		if b.session() == nil || h.account(h.alice).MustChange {
 			t.Error("the change was not enough")
 		}

@@ -43,7 +43,7 @@ func (p *Portal) signOut(w http.ResponseWriter, r *visitor) {
 		return
 	}
 	// The provider's address needs what goes with the session.
-	there := p.logoutThere(r, s)
+	there := p.Leave(r.Request, s)
 	p.o.Sessions.End(r.Context(), s, "signed out")
 	p.record(r, audit.Event{
 		Kind: audit.SignOut, User: nameOf(s.View()), By: nameOf(s.View()), Provider: s.Provider(),
@@ -68,9 +68,10 @@ func (p *Portal) signedOut(w http.ResponseWriter, r *visitor, to address, provid
 	p.o.Pages.SignedOut(w, r.Request, http.StatusOK, v)
 }
 
-// logoutThere is where the browser signs out at the provider, empty when nowhere.
-// It comes back to an address that is registered there in any case.
-func (p *Portal) logoutThere(r *visitor, s *session.Session) string {
+// Leave is where a browser signs out at the provider of its session, empty when
+// nowhere. It has to be asked before the session ends here. The browser comes back to
+// an address that is registered there in any case.
+func (p *Portal) Leave(r *http.Request, s *session.Session) string {
 	pr := p.providers[s.Provider()]
 	if pr == nil || !pr.LogoutThere || pr.Channel == nil {
 		return ""
