@@ -138,8 +138,11 @@ func (h *IdentityHeaders) decode(d *decoder, p place) bool {
 	if p.node.kind == tableKind {
 		return d.entries(reflect.ValueOf(&h.Fields).Elem(), "", p)
 	}
-	words := reflect.StructTag(`enum:"` + strings.Join(presets(), ",") + `"`)
-	if !d.want(p, stringKind) || !d.oneOf(words, p) {
+	if p.node.kind != stringKind {
+		d.errorf(p, "", "must be the name of a preset or a table, not %v", p.node.kind)
+		return false
+	}
+	if !d.oneOf(reflect.StructTag(`enum:"`+strings.Join(presets(), ",")+`"`), p) {
 		return false
 	}
 	h.Preset = p.node.text

@@ -11,7 +11,11 @@ import (
 
 // testEnv is the environment of the files in testdata.
 func testEnv(name string) (string, bool) {
-	value, ok := map[string]string{"EMPTY": "", "SECRET": secret}[name]
+	value, ok := map[string]string{
+		"EMPTY": "", "SECRET": secret, "CONTROL": secret + "\n", "WEAK": "kJ8vQm2xTz5wRn7y",
+		"LONG": "kJ8vQm2xTz5wRn7yLb4cHf9dGs6aPe3u", "SAME": strings.Repeat("ab", 20),
+		"EXAMPLE": "Change-Me-0123456789-0123456789-abc",
+	}[name]
 	return value, ok
 }
 

@@ -144,7 +144,8 @@ func typeName(t reflect.Type) string {
 		return "networks"
 	case reflect.TypeFor[config.Pins]():
 		return "string or list"
-	case reflect.TypeFor[config.Redirect](), reflect.TypeFor[config.Access]():
+	case reflect.TypeFor[config.Redirect](), reflect.TypeFor[config.Access](),
+		reflect.TypeFor[config.IdentityHeaders]():
 		return "string or table"
 	case reflect.TypeFor[config.Expect]():
 		return "list or table"

@@ -42,8 +42,8 @@ type Route struct {
 	// The provider that people are sent to here. Not given: they choose.
 	Provider string `toml:"provider"`
 	// Requests with which browsers ask whether a page of another site may send one
-	// (CORS): they go to the server, are answered with yes for the route's origins, or
-	// are refused. They never carry a session.
+	// (CORS), and which never carry a session: they go to the server as nobody's, are
+	// answered with yes for the route's origins, or are refused.
 	Preflight string `toml:"preflight" default:"pass" enum:"pass,answer,deny"`
 	// Tokens of providers that let programs pass.
 	Bearer []Bearer `toml:"bearer"`
@@ -62,7 +62,8 @@ type Route struct {
 	// Protocols a connection may be upgraded to. An empty list: none.
 	Upgrades []string `toml:"upgrades" default:"websocket"`
 	// Hosts whose pages may open a WebSocket here: names, "*.example.com", or "same"
-	// for the request's own host. Others get 403. Not given: every page may.
+	// for the request's own host. Others get 403. Not given: every page may. With
+	// preflight = "answer" theirs are the pages that may send other requests, too.
 	Origins []string `toml:"origins"`
 	// What becomes of paths with an encoded slash (%2F) and the like: 400, or
 	// passed on as they are.

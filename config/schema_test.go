@@ -61,7 +61,7 @@ func makeSchema(t *testing.T) []byte {
 		}
 	}
 	orString(s.Definitions["Redirect"])
-	orString(s.Definitions["Access"], "public")
+	orString(s.Definitions["Access"], "public", "any-user")
 	orStatuses(s.Definitions["Expect"])
 	out, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
@@ -93,6 +93,11 @@ func schemaOf(t reflect.Type) *jsonschema.Schema {
 		}}
 	case reflect.TypeFor[config.Networks]():
 		return list
+	case reflect.TypeFor[config.IdentityHeaders]():
+		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{
+			{Type: "string", Enum: []any{"authentik", "remote-user", "forwarded", "none"}},
+			{Type: "object", AdditionalProperties: &jsonschema.Schema{Type: "string"}},
+		}}
 	case reflect.TypeFor[config.Pins]():
 		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Type: "string"}, list}}
 	case reflect.TypeFor[config.ErrorPages]():
@@ -225,6 +230,9 @@ func TestSchemaJudges(t *testing.T) {
 		{"[backends.a]\nretry_on = [\"connect\", 503, \"504\"]", true},
 		{"[backends.a.tls]\npin_sha256 = [\"x\"]", true},
 		{"[timeouts]\ndrain_delay = \"0s\"", true},
+		{"[[route]]\naccess = \"any-user\"\nidentity_headers = \"authentik\"", true},
+		{"[[route]]\naccess = { groups = [\"a\"], mfa = true }\nidentity_headers = { X-User = \"{user}\" }", true},
+		{"[[sign_in.provider]]\nname = \"a\"\ntype = \"entra\"\nrecheck = \"0s\"", true},
 		{"[stats]\nusers = { ops = \"x\" }\naccess = \"public\"", true},
 		{"[backends.a]\nbalance = \"header:X-User\"\nstick = { on = \"cookie:SID\" }", true},
 		{"[backends.a.check]\nexpect = [200, \"2xx\", \"300-310\", \"${OK}\"]", true},
@@ -245,6 +253,9 @@ func TestSchemaJudges(t *testing.T) {
 		{"[limits]\nhead_bytes = -1", false},
 		{"[log]\nlevel = \"loud\"", false},
 		{"[[route]]\naccess = \"private\"", false},
+		{"[[route]]\nidentity_headers = \"authentic\"", false},
+		{"[[route]]\nidentity_headers = { X-User = 1 }", false},
+		{"[[sign_in.provider]]\ntype = \"saml\"", false},
 		{"[[route]]\nredirect = { to = \"/x\", status = 200 }", false},
 		{"[route]", false},
 		{"[error_pages]\n200 = \"x\"", false},

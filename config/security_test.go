@@ -24,12 +24,12 @@ func TestSecurity(t *testing.T) {
 		head + "[[route]]\nredirect = \"/\"\naccess = { network = [] }\n":   `mean "networks"`,
 		head + "[[route]]\nredirect = \"/\"\nacces = \"public\"\n":          `mean "access"`,
 		head + "[[route]]\nredirect = \"/\"\nredirect = \"/\"\n":            "given twice",
-		head + "[[route]]\nredirect = \"/\"\naccess = { groups = [] }\n":    "not available",
+		head + "[[route]]\nredirect = \"/\"\naccess = { groups = [] }\n":    "needs [sign_in]",
 		head + "[[route]]\nredirect = \"/\"\naccess = { networks = 1 }\n":   "must be a list",
 		head + "[listen]\ntrusted_proxies = [\"\"]\n":                       "is not a network",
 		head + "[listen]\ntrusted_proxies = \"10.0.0.0/8\"\n":               "must be a list",
 		head + "[[route]]\nredirect = \"/\"\nAccess = \"public\"\n":         "not a known key",
-		head + "[[route]]\nredirect = \"/\"\n[route.access]\npublic=true\n": "not a known key",
+		head + "[[route]]\nredirect = \"/\"\n[route.access]\npublik=true\n": `mean "public"`,
 	}))
 	t.Run("SSRF-06_an_empty_list_is_nobody", emptyListIsNobody)
 	t.Run("SSRF-07_included_text_is_bounded", boundedFiles)
@@ -65,6 +65,14 @@ func TestSecurity(t *testing.T) {
 	t.Run("CRASH-09_odd_server_addresses", oddServers)
 	t.Run("LOG-03_values_are_never_shown", valuesAreNeverShown)
 	t.Run("LOG-03_credentials_in_the_file_are_never_shown", credentialsAreNeverShown)
+	t.Run("SSRF-06_access_with_sign_in", accessWithSignIn)
+	t.Run("SSRF-08_short_and_missing_secrets", secretsOfSignIn)
+	t.Run("LOC-18_no_secret_is_that_of_an_example", secretsOfExamples)
+	t.Run("OIDC-17_no_tenant_is_everybody", tenantsAreNamed)
+	t.Run("COOK-04_no_domain_that_is_everybodys", cookieDomains)
+	t.Run("RED-01_default_redirect_stays_here", redirectsStayHere)
+	t.Run("ID-01_identity_fields_are_nobody_elses", identityFieldsAreOurs)
+	t.Run("SSRF-03_secrets_go_to_https_alone", secretsGoToHTTPS)
 	t.Run("ADM-01_nothing_is_shown_by_default", nothingIsShownByDefault)
 	t.Run("ADM-10_no_server_is_doorward_itself", noServerIsDoorward)
 	t.Run("BE-08_cookies_cannot_inject", cookiesCannotInject)
@@ -141,6 +149,8 @@ func permissions(t *testing.T) {
 			"a.toml:5:13: warning: stats.users.ops: " + readable},
 		{"[alerts]\nwebhook = 'https://a/" + secret + "'\n", 0o644,
 			"a.toml:4:11: warning: alerts.webhook: " + readable},
+		{"[state]\nsecret = 'kJ8vQm2xTz5wRn7yLb4cHf9dGs6aPe3u'\n", 0o644,
+			"a.toml:4:10: warning: state.secret: " + readable},
 		{"", 0o644, ""},
 		{"", 0o602, "a.toml: warning: every user of this machine may change this file (chmod o-w)"},
 	} {

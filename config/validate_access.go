@@ -89,7 +89,7 @@ func (v *validator) members(a *Access, p place) {
 	for _, list := range []struct {
 		key     string
 		entries []string
-	}{{"users", a.Users}, {"groups", a.Groups}, {"roles", a.Roles}, {"providers", a.Providers}} {
+	}{{"users", a.Users}, {"groups", a.Groups}, {"roles", a.Roles}} {
 		if list.entries != nil && len(list.entries) == 0 {
 			v.warnf(p.key(list.key), "is empty: it holds nobody")
 		}
@@ -124,6 +124,9 @@ func (v *validator) conditions(a *Access, p place) {
 	}
 	if at := p.key("methods"); a.Methods != nil && len(a.Methods) == 0 {
 		v.errorf(at, "without the key every method passes", "is empty")
+	}
+	if at := p.key("providers"); a.Providers != nil && len(a.Providers) == 0 {
+		v.errorf(at, "without the key every provider counts", "is empty")
 	}
 	if a.MFA && s.MFA == "off" {
 		v.errorf(p.key("mfa"), "", `nobody is asked for a second factor with sign_in.mfa = "off"`)

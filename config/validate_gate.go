@@ -11,8 +11,8 @@ const reserved = "/.doorward"
 
 // notReserved refuses paths that no request of the route would ever have.
 func (v *validator) notReserved(pattern string, p place) {
-	path := strings.TrimPrefix(pattern, "=")
-	if path == reserved || strings.HasPrefix(path, reserved+"/") {
+	path := strings.ToLower(strings.TrimPrefix(pattern, "=")) + "/"
+	if strings.HasPrefix(path, reserved+"/") {
 		v.errorf(p, "", "Doorward answers below %s/ itself, on every host", reserved)
 	}
 }
@@ -46,6 +46,9 @@ func (v *validator) gate(r *Route, p place) {
 	v.identityHeaders(r, p.key("identity_headers"))
 	v.programs(r, p)
 	v.routeProvider(r, p.key("provider"))
+	if at := p.key("preflight"); r.Preflight == "answer" && len(r.Origins) == 0 {
+		v.errorf(at, `origins = ["*.example.com"]`, "needs origins: whose pages may send requests")
+	}
 	if at := p.key("consent"); at.given {
 		v.consent(r.Consent, at)
 	}
@@ -124,16 +127,27 @@ func (v *validator) identityHeaders(r *Route, p place) {
 		at, lower := p.key(name), strings.ToLower(name)
 		v.fieldName(name, at, true)
 		switch {
-		case v.hasMeaning(lower) || isForwarding(lower):
+		case lower != "authorization" && v.hasMeaning(lower) || isForwarding(lower):
 			v.errorf(at, "", "this field has a meaning of its own, which its sender would lose")
 		case setsField(&r.Headers.Request, name) || setsField(&v.cfg.Headers.Request, name):
 			v.errorf(at, "", "headers.request sets this field as well")
 		case slices.Contains(certificate, lower):
 			v.errorf(at, "", "client_certificate sets this field as well")
 		}
-		v.templateOf(fields[name], at, identityFields())
+		if v.templateOf(fields[name], at, identityFields()) && closesNothing(fields[name]) {
+			v.errorf(at, "write }} for a literal one", "the value has a brace that closes nothing")
+		}
 	}
 	v.sameName(sortedKeys(fields), p)
+}
+
+// closesNothing reports a single closing brace in a template that is right otherwise.
+func closesNothing(template string) bool {
+	template = strings.ReplaceAll(template, "{{", "")
+	for _, name := range identityFields() {
+		template = strings.ReplaceAll(template, "{"+name+"}", "")
+	}
+	return strings.Contains(strings.ReplaceAll(template, "}}", ""), "}")
 }
 
 // isForwarding reports fields that say how a request came here.

@@ -15,15 +15,12 @@ func (v *validator) providers(s *SignIn, p place) {
 	names, domains := make(map[string]place), make(map[string]place)
 	for i := range s.Providers {
 		pr, at := &s.Providers[i], p.item(i)
-		v.providerName(pr.Name, at, names)
+		v.providerNeeds(pr, at)
+		v.providerName(pr.Name, at.key("name"), names)
 		v.providerKeys(pr, at)
 		v.credentials(pr, at)
-		switch pr.Type {
-		case "entra":
-			v.tenants(pr, at)
-		case "oidc":
-			v.issuer(pr, at)
-		}
+		v.tenants(pr, at)
+		v.issuer(pr, at)
 		v.providerHosts(pr, at)
 		v.providerWords(pr, at)
 		v.newcomers(pr, at)
@@ -36,25 +33,40 @@ func (v *validator) providers(s *SignIn, p place) {
 	}
 }
 
+// providerNeeds finds what is missing, all at once.
+func (v *validator) providerNeeds(pr *Provider, p place) {
+	all := []need{{"name", pr.Name}, {"type", pr.Type}}
+	switch pr.Type {
+	case "entra":
+		if len(pr.Tenants) == 0 {
+			all = append(all, need{"tenant", pr.Tenant})
+		}
+	case "oidc":
+		all = append(all, need{"issuer", pr.Issuer})
+	}
+	all = append(all, need{"client_id", pr.ClientID})
+	public := pr.Type == "oidc" && !p.key("client_secret").given
+	file := p.key("certificate").given || p.key("federated_token_file").given
+	if pr.Type != "" && !public && !file {
+		all = append(all, need{"client_secret", pr.ClientSecret.Reveal()})
+	}
+	v.needed(p, all...)
+}
+
 // providerName checks a name that is a part of paths and of log lines.
 func (v *validator) providerName(name string, p place, names map[string]place) {
-	at := p.key("name")
-	if !at.given {
-		v.missingf(p, `name = "azure-ad"`, "needs a name")
-		return
-	}
 	lower := strings.ToLower(name)
 	first, taken := names[lower]
 	switch {
-	case v.failed[at.path]:
+	case name == "" || v.failed[p.path]:
 	case !isName(name):
-		v.errorf(at, "letters, digits, - and _", "%s cannot be a part of the callback's path", at.shown())
+		v.errorf(p, "letters, digits, - and _", "%s cannot be a part of the callback's path", p.shown())
 	case lower == "local":
-		v.errorf(at, "", "this is what users with a password kept here sign in with")
+		v.errorf(p, "", "this is what users with a password kept here sign in with")
 	case taken:
-		v.errorf(at, "", "the provider in %s has this name already", at.as(first.position()))
+		v.errorf(p, "", "the provider in %s has this name already", p.as(first.position()))
 	default:
-		names[lower] = at
+		names[lower] = p
 	}
 }
 
@@ -62,7 +74,6 @@ func (v *validator) providerName(name string, p place, names map[string]place) {
 // and has no effect is mostly one that was believed to close something.
 func (v *validator) providerKeys(pr *Provider, p place) {
 	if pr.Type == "" {
-		v.missingf(p, `type = "entra"`, "needs a type")
 		return
 	}
 	own := []struct {
@@ -88,34 +99,28 @@ func (v *validator) providerKeys(pr *Provider, p place) {
 
 // credentials checks what Doorward proves itself with.
 func (v *validator) credentials(pr *Provider, p place) {
-	v.needed(p, need{"client_id", pr.ClientID})
 	var given []string
 	for _, key := range []string{"client_secret", "certificate", "federated_token_file"} {
 		if p.key(key).given {
 			given = append(given, key)
 		}
 	}
-	secret := p.key("client_secret")
-	switch {
-	case len(given) > 1:
+	if len(given) > 1 {
 		v.errorf(p.key(given[1]), "", "%s is there as well: one of them proves who we are", given[0])
-	case len(given) == 0 && (pr.Type == "entra" || pr.Type == "github"):
-		v.missingf(p, `client_secret = "${CLIENT_SECRET}"`, "needs client_secret")
-	case v.failed[secret.path]:
-	case secret.given && pr.ClientSecret.Reveal() == "":
-		v.errorf(secret, "", "is empty")
-	case secret.given && hasControl(pr.ClientSecret.Reveal()):
-		v.errorf(secret, "", "has a control character")
-	case secret.given:
-		v.chosen(pr.ClientSecret.Reveal(), secret)
-	}
-	if at := p.key("key"); pr.Key != "" && pr.Certificate == "" {
-		v.errorf(at, "", "needs certificate")
 	}
 	for _, key := range []string{"certificate", "federated_token_file"} {
 		if at := p.key(key); at.given && at.node.text == "" {
 			v.errorf(at, "", "the name of the file is empty")
 		}
+	}
+	if at := p.key("client_secret"); at.given && !v.failed[at.path] {
+		if hasControl(pr.ClientSecret.Reveal()) {
+			v.errorf(at, "", "has a control character")
+		}
+		v.chosen(pr.ClientSecret.Reveal(), at)
+	}
+	if at := p.key("key"); pr.Key != "" && pr.Certificate == "" {
+		v.errorf(at, "", "needs certificate")
 	}
 }
 
@@ -137,14 +142,13 @@ func isSeveral(tenant string) bool {
 func (v *validator) tenants(pr *Provider, p place) {
 	one, list := p.key("tenant"), p.key("tenants")
 	switch {
-	case v.failed[one.path] || v.failed[list.path]:
+	case pr.Type != "entra" || v.failed[one.path] || v.failed[list.path]:
+		return
 	case isPersonal(pr.Tenant):
 		v.errorf(one, "", "everybody can have a personal account, so they are no tenant")
 	case isSeveral(pr.Tenant) && len(pr.Tenants) == 0:
 		v.errorf(one, `list the tenants that may sign in: tenants = ["contoso.com"]`,
 			"%s is every company there is", one.shown())
-	case pr.Tenant == "" && len(pr.Tenants) == 0:
-		v.missingf(p, `tenant = "contoso.com", or its ID`, "needs a tenant")
 	case pr.Tenant == "" || isSeveral(pr.Tenant):
 	case !isTenant(pr.Tenant):
 		v.errorf(one, "", "%s is neither the ID of a tenant nor one of its domains", one.shown())
@@ -169,8 +173,7 @@ func isTenant(text string) bool {
 
 func (v *validator) issuer(pr *Provider, p place) {
 	at := p.key("issuer")
-	if !at.given {
-		v.missingf(p, `issuer = "https://id.example.com"`, "needs an issuer")
+	if pr.Type != "oidc" || pr.Issuer == "" {
 		return
 	}
 	u := v.secretURL(pr.Issuer, at)
@@ -282,7 +285,7 @@ func (v *validator) emailDomain(domain string, p place, domains map[string]place
 	case !isHostname(domain) || err == nil:
 		v.errorf(p, `write "example.com"`, "%s is not a domain", p.shown())
 	case taken:
-		v.errorf(p, "", "%s has this domain already", first.path)
+		v.errorf(p, "", "the provider in %s has this domain already", p.as(first.position()))
 	default:
 		domains[lower] = p
 	}

@@ -80,7 +80,7 @@ func (v *validator) noRoute(host, why string) {
 func splitPort(text string) (host, port string) {
 	host, port, err := net.SplitHostPort(text)
 	switch {
-	case err != nil:
+	case err != nil || strings.Trim(port, "0123456789") != "":
 		return text, ""
 	case strings.Contains(host, ":"):
 		return "[" + host + "]", port
