@@ -27,6 +27,7 @@ func sameHash(a, b *[sha256.Size]byte) bool { return subtle.ConstantTimeCompare(
 
 // Start is how a session begins.
 type Start struct {
+	// UserID is who has signed in.
 	UserID string
 	// Provider is where the user signed in, "local" for here; Subject the account
 	// there, UpstreamSID the provider's name for the session.

@@ -38,6 +38,7 @@ const (
 
 // Options is what a Manager is made of.
 type Options struct {
+	// Store is where sessions outlive the process.
 	Store *state.Store
 	// Box seals what goes to the store. It has to be the same on all processes.
 	Box *seal.Box

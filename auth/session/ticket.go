@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"strings"
 )
 
 const (
@@ -25,9 +26,9 @@ type ticket struct {
 	Host string            `json:"a"`
 }
 
-// strict refuses the spellings of the same bytes that we do not write (security case
-// COOK-06).
-var strict = base64.RawURLEncoding.Strict()
+// lastSigns are what a ticket may end with: its last sign has two bits for nothing,
+// which others would spell the same bytes by (security case COOK-06).
+const lastSigns = "AEIMQUYcgkosw048"
 
 // newTicket makes a ticket for a host, and the text that the browser keeps.
 func newTicket(host string) (t ticket, text string) {
@@ -36,12 +37,13 @@ func newTicket(host string) (t ticket, text string) {
 	t = ticket{ID: ticketID(raw[:half]), Hash: sha256.Sum256(raw[half:]), Host: host}
 	b := make([]byte, 1, TicketSize)
 	b[0] = ticketVersion
-	return t, string(strict.AppendEncode(b, raw[:]))
+	return t, string(base64.RawURLEncoding.AppendEncode(b, raw[:]))
 }
 
 // parseTicket reads the text of a ticket. It allocates nothing.
 func parseTicket(text []byte) (id ticketID, hash [sha256.Size]byte, ok bool) {
-	if len(text) != TicketSize || text[0] != ticketVersion {
+	if len(text) != TicketSize || text[0] != ticketVersion ||
+		strings.IndexByte(lastSigns, text[TicketSize-1]) < 0 {
 		return id, hash, false
 	}
 	var raw [2*half + 1]byte // the library wants room for what is not there
@@ -50,7 +52,7 @@ func parseTicket(text []byte) (id ticketID, hash [sha256.Size]byte, ok bool) {
 			return id, hash, false
 		}
 	}
-	if n, err := strict.Decode(raw[:], text[1:]); err != nil || n != 2*half {
+	if n, err := base64.RawURLEncoding.Decode(raw[:], text[1:]); err != nil || n != 2*half {
 		return id, hash, false
 	}
 	return ticketID(raw[:half]), sha256.Sum256(raw[half : 2*half]), true
