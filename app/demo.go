@@ -1,6 +1,8 @@
 package app
 
 import (
+	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
@@ -11,6 +13,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"doorward/auth/user"
 	"doorward/internal/demo"
 )
 
@@ -32,13 +35,18 @@ type Demo struct {
 	Root string
 	// Config is the configuration file, Control the socket.
 	Config, Control string
-	servers         []*demo.Server
+	// User and Password sign in at DemoSignIn. The password is another one each time.
+	User, Password string
+	servers        []*demo.Server
 }
 
-// DemoHost is the host that the demo answers for, DemoStats that of its statistics.
+// The hosts of the demo: one that is open to everybody, one that is not, where people
+// sign in, and the statistics.
 const (
-	DemoHost  = "whoami.localhost"
-	DemoStats = "stats.localhost"
+	DemoHost    = "whoami.localhost"
+	DemoPrivate = "private.localhost"
+	DemoSignIn  = "login.localhost"
+	DemoStats   = "stats.localhost"
 )
 
 // demoServers are the names of the servers.
@@ -80,10 +88,38 @@ func StartDemo(o DemoOptions) (_ *Demo, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := d.addUser(); err != nil {
+		return nil, errors.Join(err, d.Stop(context.Background()))
+	}
 	if err := d.Start(); err != nil {
 		return nil, err
 	}
 	return d, nil
+}
+
+// addUser makes the user of the demo, or gives it another password.
+func (d *Demo) addUser() error {
+	ctx, cancel := context.WithTimeout(context.Background(), openWithin)
+	defer cancel()
+	s := d.current.signIn
+	d.User = "demo"
+	text := strings.ToLower(rand.Text())
+	d.Password = strings.Join([]string{text[:5], text[5:10], text[10:15], text[15:20]}, "-")
+	person := s.directory.ByName(d.User)
+	if person == nil {
+		var err error
+		if person, err = s.directory.Create(ctx, user.User{
+			Name: d.User, Title: "Demo User", Email: "demo@example.com",
+			Groups: []string{adminGroup}, State: user.Active,
+		}); err != nil {
+			return err
+		}
+	}
+	phc, err := s.hasher.Hash(ctx, d.Password)
+	if err != nil {
+		return err
+	}
+	return s.directory.SetPassword(ctx, person.View().User.ID, phc)
 }
 
 func (d *Demo) startServers() error {
@@ -118,8 +154,15 @@ internal = ["localhost", "*.localhost"]   # certificates from a CA of our own
 [state]
 url = {{quote .State}}
 
-[stats]                                   # for this machine alone, without a password
+[sign_in]
+host = {{quote .SignIn}}
+
+[groups.admins]
+title = "Administrators"
+
+[stats]
 host = {{quote .Stats}}
+access = { groups = ["admins"] }
 
 [timeouts]
 drain = "1s"
@@ -135,9 +178,20 @@ remove = ["Strict-Transport-Security"]
 name = "whoami"
 hosts = [{{quote .Host}}]
 backend = "whoami"
+access = "public"
+app = { title = "Who am I", description = "Shows the request, to everybody" }
+
+[[route]]
+name = "private"
+hosts = [{{quote .Private}}]
+backend = "whoami"
+access = "any-user"                       # or { groups = ["admins"] }
+identity_headers = "authentik"            # the server learns who you are
+app = { title = "Who am I, signed in", description = "The same servers, behind the gate" }
 
 [[route]]
 hosts = ["localhost"]
+access = "public"
 redirect = {{quote .Redirect}}
 
 [backends.whoami]
@@ -161,10 +215,16 @@ func quoteTOML(s string) string {
 func (d *Demo) writeConfig(o DemoOptions) error {
 	type server struct{ Name, URL string }
 	data := struct {
-		HTTP, HTTPS, Control, Host, Stats, State, Redirect string
-		Servers                                            []server
-	}{HTTP: o.HTTP, HTTPS: o.HTTPS, Control: d.Control, Host: DemoHost, Stats: DemoStats}
+		HTTP, HTTPS, Control, Host, Private, SignIn, Stats, State, Redirect string
+		Servers                                                             []server
+	}{
+		HTTP: o.HTTP, HTTPS: o.HTTPS, Control: d.Control, Host: DemoHost, Private: DemoPrivate,
+		SignIn: DemoSignIn, Stats: DemoStats,
+	}
 	_, port, _ := net.SplitHostPort(o.HTTPS)
+	if port != "443" && port != "0" {
+		data.SignIn += ":" + port
+	}
 	data.State = "file:" + filepath.Join(o.Dir, "state-"+port)
 	data.Redirect = "https://" + net.JoinHostPort(DemoHost, port) + "{uri}"
 	for i, s := range d.servers {

@@ -69,12 +69,15 @@ func describe(d *app.Demo, o app.DemoOptions, out io.Writer) {
   open     %s
            (your browser does not know the CA yet: go on all the same, or import the root)
            http://%s redirects there
+  sign in  https://%s
+           as %s with %s; then %s knows who you are
   curl     curl --cacert %s \
                 --resolve %s:%s %s
   stats    https://%s
   root     %s
   config   %s
-`, site, hostAt(app.DemoHost, plain), quoted(d.Root), hostAt(app.DemoHost, secure),
+`, site, hostAt(app.DemoHost, plain), hostAt(app.DemoPrivate, secure), d.User, d.Password,
+		hostAt(app.DemoSignIn, secure), quoted(d.Root), hostAt(app.DemoHost, secure),
 		reachable(secure), site, hostAt(app.DemoStats, secure), d.Root, d.Config)
 	if d.Control != "" {
 		fmt.Fprintf(out, "           change it, then: doorward reload --control %s\n"+
