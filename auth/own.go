@@ -131,15 +131,26 @@ func (d *Doors) stale(w http.ResponseWriter, r *http.Request, at place) {
 		redirect(w, at.origin()+"/")
 		return
 	}
-	d.Pages.Message(w, r, 0, page.Message{
+	d.Pages.Message(w, withoutCode(r), 0, page.Message{
 		Frame: d.frame(nil), Kind: page.Stale, App: page.App{Title: at.host},
 		Retry: at.origin() + "/", Home: d.signIn + "/",
 	})
 }
 
+// withoutCode is the request without its secrets, for pages that link to themselves.
+func withoutCode(r *http.Request) *http.Request {
+	quiet, u := *r, *r.URL
+	u.RawQuery = ""
+	if lang := r.URL.Query().Get("lang"); lang != "" {
+		u.RawQuery = url.Values{"lang": {lang}}.Encode()
+	}
+	quiet.URL, quiet.RequestURI = &u, u.RequestURI()
+	return &quiet
+}
+
 func (d *Doors) broken(w http.ResponseWriter, r *http.Request, at place, what string, err error) {
 	d.Log.Error(what, zap.String("host", at.host), zap.Error(err))
-	d.Pages.Message(w, r, http.StatusServiceUnavailable, page.Message{
+	d.Pages.Message(w, withoutCode(r), http.StatusServiceUnavailable, page.Message{
 		Frame: d.frame(nil), Kind: page.Failed, App: page.App{Title: at.host},
 		Retry: at.origin() + "/",
 	})
