@@ -46,7 +46,7 @@ func secretsOfSignIn(t *testing.T) {
 		provider("${file:none}"):              "cannot be read",
 		provider("${CONTROL}"):                "control character",
 		head + "[state]\nsecret = '12345678'": "fewer than 32",
-		head + "[state]\nsecret = '${WEAK}'": "fewer than 32",
+		head + "[state]\nsecret = '${WEAK}'":  "fewer than 32",
 		head + "[state]\nsecret = '${SAME}'":  "not random",
 		head + "[state]\nsecret = '" + strings.Repeat("0", 64) + "'": "not random",
 	})(t)

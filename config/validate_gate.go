@@ -32,7 +32,8 @@ func (v *validator) gate(r *Route, p place) {
 	}
 	if r.Access.Public && r.Access.given {
 		for _, key := range []string{
-			"public_paths", "provider", "preflight", "bearer", "tokens", "basic_auth", "consent",
+			"public_paths", "identity_headers", "provider", "preflight", "bearer", "tokens",
+			"basic_auth", "consent",
 		} {
 			if p.key(key).given {
 				v.missingf(p.key(key), "", "has no effect, because the route is public")
