@@ -152,7 +152,8 @@ func (g *Gate) later(*gate.Question) gate.Verdict {
 		func(w http.ResponseWriter, r *http.Request) {
 			unstored(w)
 			w.Header().Set("Retry-After", "10")
-			writeJSON(w, r, http.StatusServiceUnavailable, problem{Error: "temporarily_unavailable"})
+			writeJSON(w, r, http.StatusServiceUnavailable,
+				problem{Error: "temporarily_unavailable"})
 		})}
 }
 

@@ -31,6 +31,7 @@ var ErrUnavailable = errors.New("the provider cannot be asked")
 
 // Caller is whom a provider's token is about.
 type Caller struct {
+	// Person is whose account it is.
 	Person *user.Person
 	// Provider is the one that the token is from, Scopes are what it is for.
 	Provider string

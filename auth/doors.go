@@ -79,10 +79,10 @@ type Consents interface {
 
 // Refusal is somebody who is known and was turned away.
 type Refusal struct {
-	User     *user.User
-	Route    string
-	Decision policy.Decision
-	Client   netip.Addr
+	User     *user.User      // as of the refusal
+	Route    string          // its name
+	Decision policy.Decision // why
+	Client   netip.Addr      // where the request came from
 }
 
 // Doors makes gates and answers under /.doorward/. It belongs to one configuration and

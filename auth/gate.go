@@ -33,6 +33,7 @@ type RouteOptions struct {
 	Rule *policy.Rule
 	Head *assert.Template
 
+	// Preflight is what becomes of preflights.
 	Preflight Preflight
 	// Origin tells whether pages of that origin ("https://a.example") may send requests
 	// to the host; nil is none. It is asked with PreflightAnswer.
@@ -213,6 +214,7 @@ func (g *Gate) preflight(q *gate.Question) gate.Verdict {
 // Reserved tells whether a canonical path is ours on every host, in any case: software
 // that ignores case must not take it for another one.
 func Reserved(path []byte) bool {
-	return len(path) >= len(ownPrefix) && bytes.EqualFold(path[:len(ownPrefix)], []byte(ownPrefix)) &&
+	return len(path) >= len(ownPrefix) && bytes.EqualFold(path[:len(ownPrefix)],
+		[]byte(ownPrefix)) &&
 		(len(path) == len(ownPrefix) || path[len(ownPrefix)] == '/')
 }

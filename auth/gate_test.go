@@ -48,13 +48,14 @@ func TestNobodyIsAnsweredInTheirWay(t *testing.T) {
 		"an old form":      {request("POST", "/page", "Accept: text/html"), "page 401"},
 		"fetch": {get("Sec-Fetch-Mode: cors", "Sec-Fetch-Dest: empty", "Accept: text/html"),
 			"json 401"},
-		"XMLHttpRequest": {get("X-Requested-With: XMLHttpRequest", "Accept: text/html"), "json 401"},
-		"a program":      {get("Accept: */*"), "json 401"},
-		"no Accept":      {get(), "json 401"},
-		"HEAD":           {request("HEAD", "/page"), "json 401"},
-		"PUT":            {request("PUT", "/page", "Accept: application/json"), "json 401"},
-		"events":         {get("Accept: text/event-stream, text/html"), "json 401"},
-		"an image":       {get("Sec-Fetch-Mode: no-cors", "Sec-Fetch-Dest: image"), "json 401"},
+		"XMLHttpRequest": {get("X-Requested-With: XMLHttpRequest", "Accept: text/html"),
+			"json 401"},
+		"a program": {get("Accept: */*"), "json 401"},
+		"no Accept": {get(), "json 401"},
+		"HEAD":      {request("HEAD", "/page"), "json 401"},
+		"PUT":       {request("PUT", "/page", "Accept: application/json"), "json 401"},
+		"events":    {get("Accept: text/event-stream, text/html"), "json 401"},
+		"an image":  {get("Sec-Fetch-Mode: no-cors", "Sec-Fetch-Dest: image"), "json 401"},
 		"a WebSocket": {&ask{method: "GET", host: wiki, target: "/", upgrade: "websocket",
 			header: http.Header{"Accept": {"text/html"}}, client: "10.0.0.1"}, "json 401"},
 		"gRPC": {&ask{method: "POST", host: wiki, target: "/s/m", grpc: true,
@@ -76,7 +77,8 @@ func TestNobodyIsAnsweredInTheirWay(t *testing.T) {
 					t.Fatalf("%d, and the verdict says %d", a.StatusCode, a.verdict.Status)
 				}
 				q := h.start(a.Header.Get("Location"), browserID)
-				if got := q.Get("return"); got != "https://"+wiki+"/page?a=1" && got != "https://"+wiki+"/page" {
+				if got := q.Get("return"); got != "https://"+wiki+"/page?a=1" &&
+					got != "https://"+wiki+"/page" {
 					t.Errorf("return is %q", got)
 				}
 				return
@@ -94,7 +96,8 @@ func TestNobodyIsAnsweredInTheirWay(t *testing.T) {
 				if v["error"] != "unauthenticated" {
 					t.Errorf("says %v", v)
 				}
-				if q := h.start(v["login_url"].(string), browserID); q.Get("return") != "https://"+wiki+"/" {
+				if q := h.start(v["login_url"].(string),
+					browserID); q.Get("return") != "https://"+wiki+"/" {
 					t.Errorf("return is %q", q.Get("return"))
 				}
 			}
@@ -113,8 +116,10 @@ func TestNotesLeadToSignIn(t *testing.T) {
 		strings.Contains(a.Header.Get("Content-Security-Policy"), "frame-ancestors") {
 		t.Errorf("a frame gets %v\n%s", a.Header, a.body)
 	}
-	a = h.do(h.gate(anyUser), browse(request("POST", "/save", "Referer: https://"+wiki+"/edit?id=1")))
-	if !strings.Contains(a.body, `target="_blank"`) || !strings.Contains(a.body, "%2Fedit%3Fid%3D1") {
+	a = h.do(h.gate(anyUser), browse(request("POST", "/save",
+		"Referer: https://"+wiki+"/edit?id=1")))
+	if !strings.Contains(a.body, `target="_blank"`) ||
+		!strings.Contains(a.body, "%2Fedit%3Fid%3D1") {
 		t.Errorf("a form gets\n%s", a.body)
 	}
 	if strings.Contains(a.body, "<script") {
@@ -152,17 +157,20 @@ func TestPreflights(t *testing.T) {
 	}
 	foreign := preflight()
 	foreign.header.Set("Origin", "https://evil.test")
-	if a := h.do(with(auth.PreflightAnswer), foreign); a.Header.Get("Access-Control-Allow-Origin") != "" {
+	a = h.do(with(auth.PreflightAnswer), foreign)
+	if a.Header.Get("Access-Control-Allow-Origin") != "" {
 		t.Errorf("an origin of somebody else gets %v", a.Header)
 	}
-	if a := h.do(with(auth.PreflightPass), request("OPTIONS", "/api", "Origin: https://a.test")); a.passed("") {
+	if a := h.do(with(auth.PreflightPass), request("OPTIONS", "/api",
+		"Origin: https://a.test")); a.passed("") {
 		t.Error("OPTIONS without a method to ask for passes")
 	}
 	posts := h.gate(policy.Options{AnyUser: true, Methods: []string{"GET", "PUT"}})
 	if a := h.do(posts, preflight()); !a.passed("") {
 		t.Errorf("a preflight for a method that may be used: %+v", a.verdict)
 	}
-	if a := h.do(h.gate(policy.Options{AnyUser: true, Methods: []string{"GET"}}), preflight()); a.StatusCode != 403 {
+	if a := h.do(h.gate(policy.Options{AnyUser: true, Methods: []string{"GET"}}),
+		preflight()); a.StatusCode != 403 {
 		t.Errorf("a preflight for another method: %+v", a.verdict)
 	}
 	// Nobody gets a method by calling the request a preflight.
@@ -258,10 +266,12 @@ func TestConsentIsAskedOnce(t *testing.T) {
 	_, ticket := h.begin(wiki)
 	g := h.gate(anyUser, func(o *auth.RouteOptions) { o.Consent = "May we?" })
 	a := h.do(g, browse(get(cookie(ticket))))
-	if want := signIn + "/consent?return=https%3A%2F%2Fwiki.example.com%2Fpage%3Fa%3D1"; a.StatusCode != 302 || a.Header.Get("Location") != want {
+	want := signIn + "/consent?return=https%3A%2F%2Fwiki.example.com%2Fpage%3Fa%3D1"
+	if a.StatusCode != 302 || a.Header.Get("Location") != want {
 		t.Errorf("%d %q, want %q", a.StatusCode, a.Header.Get("Location"), want)
 	}
-	if a := h.do(g, get(cookie(ticket))); a.StatusCode != 403 || a.json(t)["error"] != "consent_required" {
+	if a := h.do(g, get(cookie(ticket))); a.StatusCode != 403 ||
+		a.json(t)["error"] != "consent_required" {
 		t.Errorf("programs get %d %s", a.StatusCode, a.body)
 	}
 	agreed["u1 wiki May we?"] = true
@@ -283,7 +293,8 @@ func TestOneCookieForADomain(t *testing.T) {
 		a.host = host
 		return h.do(g, a).passed("bob")
 	}
-	if !in(wiki, "Cookie: __Secure-doorward="+ticket) || !in("example.com", "Cookie: __Secure-doorward="+ticket) {
+	if !in(wiki, "Cookie: __Secure-doorward="+ticket) ||
+		!in("example.com", "Cookie: __Secure-doorward="+ticket) {
 		t.Error("a host of the domain does not know the ticket")
 	}
 	if in("badexample.com", "Cookie: __Secure-doorward="+ticket) || in(wiki, cookie(ticket)) {

@@ -16,7 +16,8 @@ import (
 func (h *house) handoff(host, browser, to string) string {
 	h.t.Helper()
 	s, _ := h.begin("login.example.com")
-	code, err := h.sessions.Handoff(h.t.Context(), s, session.Handoff{Host: host, Bind: bindOf(browser), Return: to})
+	code, err := h.sessions.Handoff(h.t.Context(), s,
+		session.Handoff{Host: host, Bind: bindOf(browser), Return: to})
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -44,7 +45,8 @@ func TestHandoff(t *testing.T) {
 	code := h.handoff(wiki, browser.Value, q.Get("return")+"#part")
 	a := h.do(g, redeem(code, browser.Value))
 	if a.StatusCode != 303 || a.Header.Get("Location") != "https://"+wiki+"/page?a=1#part" ||
-		a.Header.Get("Cache-Control") != "no-store" || a.Header.Get("Referrer-Policy") != "no-referrer" {
+		a.Header.Get("Cache-Control") != "no-store" ||
+		a.Header.Get("Referrer-Policy") != "no-referrer" {
 		t.Fatalf("%d %v", a.StatusCode, a.Header)
 	}
 	c := a.cookie("__Host-doorward")
@@ -55,10 +57,12 @@ func TestHandoff(t *testing.T) {
 		t.Error("the ticket opens nothing")
 	}
 	again := h.do(g, redeem(code, browser.Value).with(cookie(c.Value)))
-	if again.StatusCode != 303 || again.Header.Get("Location") != "https://"+wiki+"/" || again.cookie("__Host-doorward") != nil {
+	if again.StatusCode != 303 || again.Header.Get("Location") != "https://"+wiki+"/" ||
+		again.cookie("__Host-doorward") != nil {
 		t.Errorf("the way back leads to %d %v", again.StatusCode, again.Header)
 	}
-	if again := h.do(g, redeem(code, browser.Value)); again.StatusCode != 400 || again.cookie("__Host-doorward") != nil {
+	if again := h.do(g, redeem(code, browser.Value)); again.StatusCode != 400 ||
+		again.cookie("__Host-doorward") != nil {
 		t.Errorf("a used code gets %d %v", again.StatusCode, again.Header)
 	}
 }
@@ -71,22 +75,24 @@ func TestHandoffsThatGiveNothing(t *testing.T) {
 		want              int
 		location          string
 	}{
-		"another browser":      {browser: other, want: 303, location: "https://" + wiki + "/x"},
-		"no browser":           {browser: "-", want: 303, location: "https://" + wiki + "/x"},
-		"a code of elsewhere":  {host: "mail.example.com", want: 400},
-		"to another host":      {to: "https://evil.test/", want: 400},
-		"with user and host":   {to: "https://" + wiki + "@evil.test/", want: 400},
-		"to a backslash":       {to: "https://" + wiki + `/\evil.test`, want: 400},
-		"without TLS":          {to: "http://" + wiki + "/", want: 400},
-		"to a port":            {to: "https://" + wiki + ":8443/", want: 400},
-		"to sign out":          {to: "https://" + wiki + "/.doorward/sign_out", want: 400},
-		"by HEAD":              {change: func(a *ask) { a.method = "HEAD" }, want: 405},
-		"by POST":              {change: func(a *ask) { a.method = "POST" }, want: 405},
-		"over plain HTTP":      {change: func(a *ask) { a.plain = true }, want: 307},
-		"two codes":            {change: func(a *ask) { a.target += "&code=x" }, want: 400},
-		"no code":              {change: func(a *ask) { a.target = "/.doorward/handoff" }, want: 400},
-		"a code of no meaning": {change: func(a *ask) { a.target = "/.doorward/handoff?code=x" }, want: 400},
-		"a bad escape":         {change: func(a *ask) { a.target += "%zz" }, want: 400},
+		"another browser":     {browser: other, want: 303, location: "https://" + wiki + "/x"},
+		"no browser":          {browser: "-", want: 303, location: "https://" + wiki + "/x"},
+		"a code of elsewhere": {host: "mail.example.com", want: 400},
+		"to another host":     {to: "https://evil.test/", want: 400},
+		"with user and host":  {to: "https://" + wiki + "@evil.test/", want: 400},
+		"to a backslash":      {to: "https://" + wiki + `/\evil.test`, want: 400},
+		"without TLS":         {to: "http://" + wiki + "/", want: 400},
+		"to a port":           {to: "https://" + wiki + ":8443/", want: 400},
+		"to sign out":         {to: "https://" + wiki + "/.doorward/sign_out", want: 400},
+		"by HEAD":             {change: func(a *ask) { a.method = "HEAD" }, want: 405},
+		"by POST":             {change: func(a *ask) { a.method = "POST" }, want: 405},
+		"over plain HTTP":     {change: func(a *ask) { a.plain = true }, want: 307},
+		"two codes":           {change: func(a *ask) { a.target += "&code=x" }, want: 400},
+		"no code": {change: func(a *ask) { a.target = "/.doorward/handoff" },
+			want: 400},
+		"a code of no meaning": {change: func(a *ask) { a.target = "/.doorward/handoff?code=x" },
+			want: 400},
+		"a bad escape": {change: func(a *ask) { a.target += "%zz" }, want: 400},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHouse(t)
@@ -105,7 +111,8 @@ func TestHandoffsThatGiveNothing(t *testing.T) {
 				c.change(ask)
 			}
 			a := h.do(h.gate(anyUser), ask)
-			if a.StatusCode != c.want || c.location != "" && a.Header.Get("Location") != c.location {
+			if a.StatusCode != c.want || c.location != "" &&
+				a.Header.Get("Location") != c.location {
 				t.Errorf("%d %v, want %d %s", a.StatusCode, a.Header, c.want, c.location)
 			}
 			if a.cookie("__Host-doorward") != nil {
@@ -122,7 +129,8 @@ func TestHandoffOfASessionThatHasEnded(t *testing.T) {
 	for _, one := range h.sessions.Of("u1") {
 		h.sessions.End(t.Context(), one, "test")
 	}
-	if a := h.do(g, redeem(code, browserID)); a.StatusCode != 400 || a.cookie("__Host-doorward") != nil {
+	if a := h.do(g, redeem(code, browserID)); a.StatusCode != 400 ||
+		a.cookie("__Host-doorward") != nil {
 		t.Errorf("the session has ended: %d %v", a.StatusCode, a.Header)
 	}
 }
@@ -144,7 +152,8 @@ func TestSignOut(t *testing.T) {
 	const own = "Sec-Fetch-Site: same-origin"
 	here := signIn + "/sign_out?return=https%3A%2F%2Fwiki.example.com%2F"
 	s, ticket := h.begin(wiki)
-	if a := h.do(g, browse(request("GET", "/.doorward/sign_out", cookie(ticket)))); a.StatusCode != 303 ||
+	if a := h.do(g, browse(request("GET", "/.doorward/sign_out",
+		cookie(ticket)))); a.StatusCode != 303 ||
 		a.Header.Get("Location") != here || !s.Valid() {
 		t.Errorf("GET: %d %v", a.StatusCode, a.Header)
 	}
@@ -154,13 +163,15 @@ func TestSignOut(t *testing.T) {
 		t.Errorf("POST: %d %v", a.StatusCode, a.Header)
 	}
 	s, ticket = h.begin(wiki, func(s *session.Start) { s.Provider = "azure" })
-	if a := h.do(g, post(ticket, own)); a.Header.Get("Location") != "https://azure.test/logout" || s.Valid() {
+	if a := h.do(g, post(ticket, own)); a.Header.Get("Location") != "https://azure.test/logout" ||
+		s.Valid() {
 		t.Errorf("with a provider: %v", a.Header)
 	}
 	if a := h.do(g, post(ticket, own)); a.StatusCode != 303 || left != 2 {
 		t.Errorf("twice: %d, left %d times", a.StatusCode, left)
 	}
-	if a := h.do(g, request("PUT", "/.doorward/sign_out")); a.StatusCode != 405 || a.Header.Get("Allow") != "GET, POST" {
+	if a := h.do(g, request("PUT", "/.doorward/sign_out")); a.StatusCode != 405 ||
+		a.Header.Get("Allow") != "GET, POST" {
 		t.Errorf("PUT: %d", a.StatusCode)
 	}
 }
@@ -177,7 +188,8 @@ func TestWhoami(t *testing.T) {
 	}
 	a := ask()
 	if v := a.json(t); a.StatusCode != 401 || v["error"] != "unauthenticated" ||
-		a.Header.Get("WWW-Authenticate") == "" || a.Header.Get("Access-Control-Allow-Origin") != "" {
+		a.Header.Get("WWW-Authenticate") == "" ||
+		a.Header.Get("Access-Control-Allow-Origin") != "" {
 		t.Errorf("nobody gets %d %v", a.StatusCode, v)
 	}
 }
@@ -185,16 +197,21 @@ func TestWhoami(t *testing.T) {
 // The paths are ours whether or not there is a gate.
 func TestPathsOfEveryHost(t *testing.T) {
 	h := newHouse(t, func(s *auth.Shared) {
-		s.Keys = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("keys")) })
+		s.Keys = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			_,
+				_ = w.Write([]byte("keys"))
+		})
 	})
 	_, ticket := h.begin(wiki)
 	for target, want := range map[string]int{
-		"/.doorward/jwks.json": 200, "/.doorward/whoami": 200, "/.doorward": 404, "/.doorward/": 404,
+		"/.doorward/jwks.json": 200, "/.doorward/whoami": 200, "/.doorward": 404,
+		"/.doorward/":      404,
 		"/.doorward/other": 404, "/.doorward/assets/none.css": 404, "/.doorward/whoami/x": 404,
 		"/.DOORWARD/whoami": 404,
 	} {
 		ask := request("GET", target, cookie(ticket))
-		if a := h.do(h.gate(anyUser), ask); a.Response == nil || a.StatusCode != want || a.verdict.Status != 0 {
+		if a := h.do(h.gate(anyUser), ask); a.Response == nil || a.StatusCode != want ||
+			a.verdict.Status != 0 {
 			t.Errorf("%s behind a gate: %+v", target, a.verdict)
 		}
 		w := httptest.NewRecorder()

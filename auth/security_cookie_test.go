@@ -13,10 +13,13 @@ func prefixSpoofs(t *testing.T) {
 	for _, line := range []string{
 		"\u2000__Host-doorward=" + ticket, "__host-doorward=" + ticket, "__HOST-DOORWARD=" + ticket,
 		"=__Host-doorward=" + ticket, "__Host-doorward", "__Host-doorward =" + ticket,
-		`"__Host-doorward"=` + ticket, `__Host-doorward="` + ticket + `"`, "__Host-doorward==" + ticket,
-		"x__Host-doorward=" + ticket, "__Host-doorward-browser=" + ticket, "__Host-doorward2=" + ticket,
+		`"__Host-doorward"=` + ticket, `__Host-doorward="` + ticket + `"`,
+		"__Host-doorward==" + ticket,
+		"x__Host-doorward=" + ticket, "__Host-doorward-browser=" + ticket,
+		"__Host-doorward2=" + ticket,
 		"__Secure-doorward=" + ticket, "doorward=" + ticket, "__Host-doorward:" + ticket,
-		"a=b, __Host-doorward=" + ticket, "\u00a0__Host-doorward=" + ticket, "%5F_Host-doorward=" + ticket,
+		"a=b, __Host-doorward=" + ticket, "\u00a0__Host-doorward=" + ticket,
+		"%5F_Host-doorward=" + ticket,
 		"__Host-doorward=" + ticket + ",x", "__Host-doorward\x00=" + ticket,
 	} {
 		if a := h.do(h.gate(anyUser), get("Cookie: "+line)); a.passed("bob") {
@@ -37,7 +40,8 @@ func plainHTTP(t *testing.T) {
 		case got.Response == nil, len(got.Cookies()) > 0:
 			t.Errorf("%s: %+v", method, got.verdict)
 		case method == "POST" && got.StatusCode != 403,
-			method != "POST" && (got.StatusCode != 307 || got.Header.Get("Location") != "https://"+wiki+"/page?a=1"):
+			method != "POST" && (got.StatusCode != 307 ||
+				got.Header.Get("Location") != "https://"+wiki+"/page?a=1"):
 			t.Errorf("%s: %d %v", method, got.StatusCode, got.Header)
 		}
 	}
@@ -47,7 +51,8 @@ func plainHTTP(t *testing.T) {
 	if a := h.do(h.gate(rule), refused); a.StatusCode != 403 || len(a.Cookies()) > 0 {
 		t.Errorf("a refusal: %d %v", a.StatusCode, a.Cookies())
 	}
-	for _, target := range []string{"/.doorward/whoami", "/.doorward/sign_out", "/.doorward/handoff?code=x"} {
+	for _, target := range []string{"/.doorward/whoami", "/.doorward/sign_out",
+		"/.doorward/handoff?code=x"} {
 		a := request("GET", target, cookie(ticket))
 		a.plain = true
 		if got := h.do(h.gate(anyUser), a); got.StatusCode != 307 || len(got.Cookies()) > 0 {
@@ -74,7 +79,8 @@ func changedTickets(t *testing.T) {
 		}
 	}
 	for i := range ticket {
-		if h.do(g, get(cookie(ticket[:i]))).passed("bob") || h.do(g, get(cookie(ticket[i+1:]))).passed("bob") {
+		if h.do(g, get(cookie(ticket[:i]))).passed("bob") ||
+			h.do(g, get(cookie(ticket[i+1:]))).passed("bob") {
 			t.Fatalf("%d bytes are enough", i)
 		}
 	}
@@ -120,7 +126,8 @@ func otherHosts(t *testing.T) {
 func besideTheCookie(t *testing.T) {
 	h := newHouse(t)
 	_, ticket := h.begin(wiki)
-	ask := get("X-Session: "+ticket, bearer(ticket), "Cookie2: __Host-doorward="+ticket, "Set-Cookie: __Host-doorward="+ticket)
+	ask := get("X-Session: "+ticket, bearer(ticket), "Cookie2: __Host-doorward="+ticket,
+		"Set-Cookie: __Host-doorward="+ticket)
 	ask.target = "/?__Host-doorward=" + ticket + "&doorward=" + ticket
 	if a := h.do(h.gate(anyUser, withTokens), ask); a.passed("bob") {
 		t.Error("a ticket beside the cookie passes")
@@ -134,11 +141,13 @@ func differingParsers(t *testing.T) {
 	for want, lines := range map[bool][][]string{
 		true: {
 			{"a=b; " + ours}, {"a=b;" + ours}, {"a=b;\t" + ours + "\t;c=d"}, {"a=b", ours},
-			{ours, "c=d"}, {ours + "; " + ours}, {ours, ours}, {"; ;" + ours}, {`a="x; ` + ours + `; y"`},
+			{ours, "c=d"}, {ours + "; " + ours}, {ours, ours}, {"; ;" + ours},
+			{`a="x; ` + ours + `; y"`},
 			{"$Version=1; " + ours}, {"\xff=\xfe; " + ours},
 		},
 		false: {
-			{ours + "; __Host-doorward=x"}, {"__Host-doorward=x", ours}, {"__Host-doorward=; " + ours},
+			{ours + "; __Host-doorward=x"}, {"__Host-doorward=x", ours},
+			{"__Host-doorward=; " + ours},
 			{"a=b, " + ours}, {"a=" + ours},
 		},
 	} {

@@ -50,7 +50,8 @@ func TestSecurity(t *testing.T) {
 func sentNames(t *testing.T) {
 	h := newHouse(t)
 	_, ticket := h.begin(wiki)
-	names := []string{"Remote-User: admin", "X-Forwarded-User: admin", "X-Authentik-Username: admin"}
+	names := []string{"Remote-User: admin", "X-Forwarded-User: admin",
+		"X-Authentik-Username: admin"}
 	if a := h.do(h.gate(anyUser), get(names...)); a.StatusCode != 401 {
 		t.Errorf("by name alone: %+v", a.verdict)
 	}
@@ -78,7 +79,8 @@ func forwardedPaths(t *testing.T) {
 	h := newHouse(t)
 	open := func(p []byte) bool { return string(p) == "/healthz" }
 	g := h.gate(policy.Options{AnyUser: true, Paths: open})
-	for _, name := range []string{"X-Forwarded-Uri", "X-Original-Url", "X-Rewrite-Url", "X-Forwarded-Path"} {
+	for _, name := range []string{"X-Forwarded-Uri", "X-Original-Url", "X-Rewrite-Url",
+		"X-Forwarded-Path"} {
 		if a := h.do(g, get(name+": /healthz")); a.passed("") {
 			t.Errorf("%s opens the route", name)
 		}
@@ -93,9 +95,11 @@ func forwardedPaths(t *testing.T) {
 
 func spoofedRedirects(t *testing.T) {
 	h := newHouse(t)
-	a := h.do(h.gate(anyUser), browse(get("X-Forwarded-Host: evil.test", "X-Forwarded-Proto: javascript",
+	a := h.do(h.gate(anyUser), browse(get("X-Forwarded-Host: evil.test",
+		"X-Forwarded-Proto: javascript",
 		"X-Forwarded-Prefix: /evil", "Forwarded: host=evil.test", "Origin: https://evil.test")))
-	if to := a.Header.Get("Location"); !strings.HasPrefix(to, signIn+"/sign_in?") || strings.Contains(to, "evil") {
+	if to := a.Header.Get("Location"); !strings.HasPrefix(to, signIn+"/sign_in?") ||
+		strings.Contains(to, "evil") {
 		t.Errorf("it leads to %q", to)
 	}
 	for _, authority := range []string{wiki + ":443", wiki + ":x", wiki + ":", wiki + ":123456"} {
@@ -105,13 +109,15 @@ func spoofedRedirects(t *testing.T) {
 		v := h.gate(anyUser).Check(q)
 		w := &recorder{header: http.Header{}}
 		v.Answer.ServeHTTP(w, browse(get()).request())
-		if to := w.header.Get("Location"); !strings.Contains(to, "return=https%3A%2F%2F"+wiki+"%2Fpage") {
+		if to := w.header.Get("Location"); !strings.Contains(to,
+			"return=https%3A%2F%2F"+wiki+"%2Fpage") {
 			t.Errorf("of the authority %q comes %q", authority, to)
 		}
 	}
 	long := browse(get())
 	long.target = "/p?" + strings.Repeat("a", 9000)
-	if to := h.do(h.gate(anyUser), long).Header.Get("Location"); len(to) > 4096 || !strings.Contains(to, "%2Fp&") {
+	if to := h.do(h.gate(anyUser), long).Header.Get("Location"); len(to) > 4096 ||
+		!strings.Contains(to, "%2Fp&") {
 		t.Errorf("an address of %d bytes", len(to))
 	}
 }
@@ -125,7 +131,8 @@ func (r *recorder) Write(b []byte) (int, error) { return len(b), nil }
 
 func specialAgents(t *testing.T) {
 	h := newHouse(t)
-	for _, agent := range []string{"GoogleHC/1.0", "kube-probe/1.30", "ELB-HealthChecker/2.0", "doorward"} {
+	for _, agent := range []string{"GoogleHC/1.0", "kube-probe/1.30", "ELB-HealthChecker/2.0",
+		"doorward"} {
 		if a := h.do(h.gate(anyUser), get("User-Agent: "+agent)); a.StatusCode != 401 {
 			t.Errorf("%s gets %+v", agent, a.verdict)
 		}
@@ -145,7 +152,8 @@ func ourSecrets(t *testing.T) {
 		"as a password beside it": {anyUser, get(cookie(ticket), basic("x", secret)), true},
 		"on a public route":       {policy.Options{Public: true}, get(bearer(secret)), true},
 		"a wrong one of ours":     {policy.Options{Public: true}, get(bearer("dw_wrong")), true},
-		"behind another field":    {policy.Options{Public: true}, get("Authorization: x", bearer(secret)), true},
+		"behind another field": {policy.Options{Public: true},
+			get("Authorization: x", bearer(secret)), true},
 		"with a preflight": {anyUser, request("OPTIONS", "/", "Origin: https://a.test",
 			"Access-Control-Request-Method: GET", bearer(secret)), true},
 		"somebody else's": {policy.Options{Public: true}, get(bearer("eyJ")), false},
@@ -159,11 +167,15 @@ func ourSecrets(t *testing.T) {
 
 func publicPaths(t *testing.T) {
 	h := newHouse(t)
-	prefix := func(p []byte) bool { return string(p) == "/pub" || strings.HasPrefix(string(p), "/pub/") }
+	prefix := func(p []byte) bool {
+		return string(p) == "/pub" ||
+			strings.HasPrefix(string(p), "/pub/")
+	}
 	g := h.gate(policy.Options{AnyUser: true, Paths: prefix})
 	for target, want := range map[string]bool{
 		"/pub": true, "/pub/x": true, "/pub/x?y=/admin": true,
-		"/public": false, "/admin": false, "/admin?x=/pub": false, "/admin?/pub/": false, "/x/pub": false,
+		"/public": false, "/admin": false, "/admin?x=/pub": false, "/admin?/pub/": false,
+		"/x/pub": false,
 	} {
 		a := request("GET", target)
 		if got := h.do(g, a).passed(""); got != want {
@@ -175,7 +187,8 @@ func publicPaths(t *testing.T) {
 func openingMethods(t *testing.T) {
 	h := newHouse(t)
 	for _, method := range []string{"HEAD", "OPTIONS", "TRACE", "get", "CONNECT", "PROPFIND", "X"} {
-		if a := h.do(h.gate(anyUser), request(method, "/admin")); a.StatusCode != 401 && a.StatusCode != 302 {
+		if a := h.do(h.gate(anyUser), request(method, "/admin")); a.StatusCode != 401 &&
+			a.StatusCode != 302 {
 			t.Errorf("%s: %+v", method, a.verdict)
 		}
 	}
@@ -204,7 +217,8 @@ func reservedPaths(t *testing.T) {
 	h := newHouse(t)
 	all := func([]byte) bool { return true }
 	for _, rule := range []policy.Options{{Public: true}, {AnyUser: true, Paths: all}} {
-		if a := h.do(h.gate(rule), request("GET", "/.doorward/anything")); a.Response == nil || a.StatusCode != 404 {
+		if a := h.do(h.gate(rule), request("GET", "/.doorward/anything")); a.Response == nil ||
+			a.StatusCode != 404 {
 			t.Errorf("a server gets a path of ours: %+v", a.verdict)
 		}
 	}
@@ -247,8 +261,10 @@ func forcedSignOut(t *testing.T) {
 		"another origin":    {"Origin: https://evil.test"},
 		"as JSON":           {"Origin: https://evil.test", "Content-Type: text/plain"},
 	} {
-		ask := request("POST", "/.doorward/sign_out", cookie(ticket), "Accept: text/html").with(lines...)
-		if a := h.do(h.gate(anyUser), ask); a.StatusCode != 403 || !s.Valid() || len(a.Cookies()) > 0 {
+		ask := request("POST", "/.doorward/sign_out", cookie(ticket),
+			"Accept: text/html").with(lines...)
+		if a := h.do(h.gate(anyUser), ask); a.StatusCode != 403 || !s.Valid() ||
+			len(a.Cookies()) > 0 {
 			t.Errorf("%s: %d, still in: %v", name, a.StatusCode, s.Valid())
 		}
 	}
@@ -266,7 +282,8 @@ func noCORS(t *testing.T) {
 	h := newHouse(t)
 	_, ticket := h.begin(wiki)
 	for _, target := range []string{"/.doorward/whoami", "/.doorward/other", "/page"} {
-		for _, origin := range []string{"https://evil.test", "null", "https://" + wiki + ".evil.test"} {
+		for _, origin := range []string{"https://evil.test", "null",
+			"https://" + wiki + ".evil.test"} {
 			for _, ask := range []*ask{
 				request("GET", target, "Origin: "+origin),
 				request("GET", target, "Origin: "+origin, cookie(ticket)),
@@ -293,11 +310,14 @@ func quietLogs(t *testing.T) {
 	})
 	var out strings.Builder
 	for _, ask := range []*ask{
-		browse(get(cookie(ticket))), get(bearer(secret)), get(bearer("forged-token")), redeem(code, browserID),
-		redeem(code, browserID), redeem("an-unknown-code", browserID), browse(get(cookie(ticket + "x"))),
+		browse(get(cookie(ticket))), get(bearer(secret)), get(bearer("forged-token")),
+		redeem(code, browserID),
+		redeem(code, browserID), redeem("an-unknown-code", browserID),
+		browse(get(cookie(ticket + "x"))),
 	} {
 		a := h.do(g, ask)
-		if a.Header.Get("Referrer-Policy") != "no-referrer" || a.Header.Get("Cache-Control") != "no-store" {
+		if a.Header.Get("Referrer-Policy") != "no-referrer" ||
+			a.Header.Get("Cache-Control") != "no-store" {
 			t.Errorf("%s %s: %v", ask.method, ask.target, a.Header)
 		}
 		a.Header.Del("Set-Cookie")
@@ -306,7 +326,8 @@ func quietLogs(t *testing.T) {
 	for _, e := range logged.All() {
 		fmt.Fprintln(&out, e.Message, e.ContextMap())
 	}
-	for _, never := range []string{ticket[1:], secret, code, "forged-token", "an-unknown-code", browserID} {
+	for _, never := range []string{ticket[1:], secret, code, "forged-token", "an-unknown-code",
+		browserID} {
 		if strings.Contains(out.String(), never) {
 			t.Errorf("%q is told", never)
 		}
@@ -324,7 +345,8 @@ func tooManyGroups(t *testing.T) {
 		groups = append(groups, fmt.Sprintf("group-%04d", i))
 	}
 	h.bob.Set(user.NewView(h.bob.View().User, groups, nil, nil))
-	if a := h.do(h.gate(anyUser), get(cookie(ticket))); !a.passed("bob") || len(a.verdict.Head) > assert.MaxHead {
+	if a := h.do(h.gate(anyUser), get(cookie(ticket))); !a.passed("bob") ||
+		len(a.verdict.Head) > assert.MaxHead {
 		t.Errorf("groups that do not matter here: %+v", a.verdict.Status)
 	}
 	relevant := h.gate(policy.Options{Groups: groups}, func(o *auth.RouteOptions) {
@@ -339,11 +361,14 @@ func endedTunnels(t *testing.T) {
 	h := newHouse(t)
 	g := h.gate(policy.Options{Groups: []string{"staff"}})
 	ways := map[string]func(s *session.Session){
-		"signed out":    func(s *session.Session) { h.sessions.End(t.Context(), s, "test") },
-		"all ended":     func(*session.Session) { h.sessions.EndUser(t.Context(), "u1", "test") },
-		"loss of group": func(*session.Session) { h.bob.Set(user.NewView(h.bob.View().User, nil, nil, nil)) },
-		"disabled":      func(*session.Session) { h.bob.Set(view(func(u *user.User) { u.State = user.Disabled })) },
-		"expired":       func(*session.Session) { h.pass(9 * time.Hour) },
+		"signed out": func(s *session.Session) { h.sessions.End(t.Context(), s, "test") },
+		"all ended":  func(*session.Session) { h.sessions.EndUser(t.Context(), "u1", "test") },
+		"loss of group": func(*session.Session) {
+			h.bob.Set(user.NewView(h.bob.View().User, nil,
+				nil, nil))
+		},
+		"disabled": func(*session.Session) { h.bob.Set(view(func(u *user.User) { u.State = user.Disabled })) },
+		"expired":  func(*session.Session) { h.pass(9 * time.Hour) },
 	}
 	for _, name := range slices.Sorted(maps.Keys(ways)) {
 		h.bob.Set(view())

@@ -44,21 +44,25 @@ func TestTokensOfUsers(t *testing.T) {
 		line  string
 		want  int // 0 passes
 	}{
-		"a token":              {nil, withTokens, bearer(secret), 0},
-		"the scheme in small":  {nil, withTokens, "Authorization: bearer   " + secret, 0},
-		"as a password":        {nil, withBasic, basic("bob", secret), 0},
-		"under any name":       {nil, withBasic, basic("", secret), 0},
-		"no tokens here":       {nil, withBasic, bearer(secret), 401},
-		"no passwords here":    {nil, withTokens, basic("bob", secret), 401},
-		"another secret":       {nil, withTokens, bearer(secret + "x"), 401},
-		"another password":     {nil, withBasic, basic("bob", "hunter2"), 401},
-		"no base64":            {nil, withBasic, "Authorization: Basic !!!", 401},
-		"no colon":             {nil, withBasic, "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(secret)), 401},
-		"too long":             {nil, withBasic, basic("bob", strings.Repeat("x", 4000)), 401},
-		"a token of others":    {nil, withTokens, bearer("eyJhbGciOi"), 401},
-		"for the route":        {func(t *user.Token) { t.Routes = []string{"wiki"} }, withTokens, bearer(secret), 0},
-		"for another route":    {func(t *user.Token) { t.Routes = []string{"mail"} }, withTokens, bearer(secret), 401},
-		"over":                 {func(t *user.Token) { t.Expires = time.Now().Add(-time.Hour) }, withTokens, bearer(secret), 401},
+		"a token":             {nil, withTokens, bearer(secret), 0},
+		"the scheme in small": {nil, withTokens, "Authorization: bearer   " + secret, 0},
+		"as a password":       {nil, withBasic, basic("bob", secret), 0},
+		"under any name":      {nil, withBasic, basic("", secret), 0},
+		"no tokens here":      {nil, withBasic, bearer(secret), 401},
+		"no passwords here":   {nil, withTokens, basic("bob", secret), 401},
+		"another secret":      {nil, withTokens, bearer(secret + "x"), 401},
+		"another password":    {nil, withBasic, basic("bob", "hunter2"), 401},
+		"no base64":           {nil, withBasic, "Authorization: Basic !!!", 401},
+		"no colon": {nil, withBasic,
+			"Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(secret)), 401},
+		"too long":          {nil, withBasic, basic("bob", strings.Repeat("x", 4000)), 401},
+		"a token of others": {nil, withTokens, bearer("eyJhbGciOi"), 401},
+		"for the route": {func(t *user.Token) { t.Routes = []string{"wiki"} }, withTokens,
+			bearer(secret), 0},
+		"for another route": {func(t *user.Token) { t.Routes = []string{"mail"} }, withTokens,
+			bearer(secret), 401},
+		"over": {func(t *user.Token) { t.Expires = time.Now().Add(-time.Hour) },
+			withTokens, bearer(secret), 401},
 		"another scheme":       {nil, withTokens, "Authorization: Digest " + secret, 401},
 		"nothing but a scheme": {nil, withTokens, "Authorization: Bearer", 401},
 	} {
@@ -86,7 +90,8 @@ func TestTokensOfUsers(t *testing.T) {
 				}
 				return
 			}
-			if a.StatusCode != c.want || a.Header.Get("WWW-Authenticate") == "" || a.Header.Get("Location") != "" {
+			if a.StatusCode != c.want || a.Header.Get("WWW-Authenticate") == "" ||
+				a.Header.Get("Location") != "" {
 				t.Errorf("%d %v", a.StatusCode, a.Header)
 			}
 		})
@@ -154,7 +159,8 @@ type provider struct {
 
 var errForged = errors.New("a forged token")
 
-func (p *provider) verify(_ context.Context, token string, audiences []string) (auth.Caller, error) {
+func (p *provider) verify(_ context.Context, token string, audiences []string) (auth.Caller,
+	error) {
 	p.asked++
 	switch {
 	case p.down:
@@ -164,15 +170,18 @@ func (p *provider) verify(_ context.Context, token string, audiences []string) (
 	case token == "good stranger":
 		return auth.Caller{Expires: p.until}, nil
 	}
-	return auth.Caller{Person: p.person, Provider: "azure", Scopes: strings.Fields(token)[1:], Expires: p.until}, nil
+	return auth.Caller{Person: p.person, Provider: "azure", Scopes: strings.Fields(token)[1:],
+		Expires: p.until}, nil
 }
 
 func TestTokensOfProviders(t *testing.T) {
 	h := newHouse(t)
 	p := &provider{person: h.bob, until: h.clock().Add(10 * time.Minute)}
-	g := h.gate(policy.Options{AnyUser: true, Providers: []string{"azure"}}, func(o *auth.RouteOptions) {
-		o.Bearer = []auth.Bearer{{Audiences: []string{"api://wiki"}, Scopes: []string{"read", "all"}, Verify: p.verify}}
-	})
+	g := h.gate(policy.Options{AnyUser: true, Providers: []string{"azure"}},
+		func(o *auth.RouteOptions) {
+			o.Bearer = []auth.Bearer{{Audiences: []string{"api://wiki"},
+				Scopes: []string{"read", "all"}, Verify: p.verify}}
+		})
 	for range 3 {
 		if a := h.do(g, get(bearer("good read"))); !a.passed("bob") || a.verdict.HideAuthorization {
 			t.Fatalf("the verdict is %+v", a.verdict)
@@ -182,9 +191,11 @@ func TestTokensOfProviders(t *testing.T) {
 		t.Errorf("verified %d times", p.asked)
 	}
 	pass := h.do(g, get(bearer("good read"))).verdict.Pass
-	for token, want := range map[string]int{"forged": 401, "good stranger": 401, "good write": 403, "dw_good": 302} {
+	for token, want := range map[string]int{"forged": 401, "good stranger": 401,
+		"good write": 403, "dw_good": 302} {
 		a := h.do(g, browse(get(bearer(token))))
-		if a.StatusCode != want || want == 403 && !strings.Contains(a.Header.Get("WWW-Authenticate"), "insufficient_scope") {
+		if a.StatusCode != want || want == 403 &&
+			!strings.Contains(a.Header.Get("WWW-Authenticate"), "insufficient_scope") {
 			t.Errorf("%s: %d %v", token, a.StatusCode, a.Header)
 		}
 	}
@@ -195,7 +206,8 @@ func TestTokensOfProviders(t *testing.T) {
 		t.Error("a good token does not hold")
 	}
 	p.down = true
-	if a := h.do(g, get(bearer("good all"))); a.StatusCode != 503 || a.Header.Get("Retry-After") == "" {
+	if a := h.do(g, get(bearer("good all"))); a.StatusCode != 503 ||
+		a.Header.Get("Retry-After") == "" {
 		t.Errorf("down: %d %v", a.StatusCode, a.Header)
 	}
 	if a := h.do(g, get(bearer("good read"))); !a.passed("bob") {
@@ -246,7 +258,8 @@ func TestOwnAuthorization(t *testing.T) {
 	g := h.gate(anyUser, func(o *auth.RouteOptions) {
 		o.Head, _ = assert.CompileTemplate(assert.Options{Fields: map[string]string{"Authorization": "User {user}"}})
 	})
-	if a := h.do(g, get(cookie(ticket), bearer("x"))); !a.passed("bob") || !a.verdict.HideAuthorization {
+	if a := h.do(g, get(cookie(ticket), bearer("x"))); !a.passed("bob") ||
+		!a.verdict.HideAuthorization {
 		t.Errorf("the verdict is %+v", a.verdict)
 	}
 }

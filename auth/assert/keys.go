@@ -46,6 +46,7 @@ type Vault interface {
 
 // KeyOptions describes Keys.
 type KeyOptions struct {
+	// Vault is where the keys are kept.
 	Vault Vault
 	// Now tells the time; nil is time.Now. A nil Log is silent.
 	Now func() time.Time

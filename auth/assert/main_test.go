@@ -194,7 +194,11 @@ func (k jwk) signed(sum, signature []byte) bool {
 	if len(signature) != 64 || k.Crv != "P-256" {
 		return false
 	}
-	pub := &ecdsa.PublicKey{Curve: elliptic.P256(), X: number(k.X), Y: number(k.Y)}
+	point := append(append([]byte{4}, unbase64(k.X)...), unbase64(k.Y)...)
+	pub, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point)
+	if err != nil {
+		return false
+	}
 	r, s := new(big.Int).SetBytes(signature[:32]), new(big.Int).SetBytes(signature[32:])
 	return ecdsa.Verify(pub, sum, r, s)
 }

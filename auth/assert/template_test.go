@@ -41,10 +41,12 @@ func TestPresets(t *testing.T) {
 				JWKS: "https://login.example.com/.doorward/jwks.json",
 			})
 			got := head(t, tmpl, bob())
-			if len(got["X-Authentik-Uid"]) == 64 && strings.Trim(got["X-Authentik-Uid"], "0123456789abcdef") == "" {
+			if len(got["X-Authentik-Uid"]) == 64 &&
+				strings.Trim(got["X-Authentik-Uid"], "0123456789abcdef") == "" {
 				got["X-Authentik-Uid"] = "*"
 			}
-			if _, err := verify(published(t, keys), got["X-Authentik-Jwt"], "wiki", c.Now()); err == nil {
+			if _, err := verify(published(t, keys), got["X-Authentik-Jwt"], "wiki",
+				c.Now()); err == nil {
 				got["X-Authentik-Jwt"] = "*"
 			}
 			if !maps.Equal(got, want) {
@@ -61,7 +63,8 @@ func TestPresets(t *testing.T) {
 func TestOwnTable(t *testing.T) {
 	v := bob(func(v *user.View) {
 		v.User.Identities = []user.Identity{
-			{Provider: "azure-ad", SignedIn: time.Unix(2, 0)}, {Provider: "github", SignedIn: time.Unix(1, 0)},
+			{Provider: "azure-ad", SignedIn: time.Unix(2, 0)},
+			{Provider: "github", SignedIn: time.Unix(1, 0)},
 		}
 	})
 	tmpl := template(t, assert.Options{Separator: ";", Fields: map[string]string{
@@ -126,7 +129,8 @@ func TestHeadAllocatesNothing(t *testing.T) {
 func TestNonASCII(t *testing.T) {
 	v := bob(func(v *user.View) { v.User.Title = "Jürgen 100%" })
 	fields := map[string]string{"X-Name": "{name}"}
-	if got := head(t, template(t, assert.Options{Fields: fields}), v)["X-Name"]; got != "Jürgen 100%" {
+	if got := head(t, template(t, assert.Options{Fields: fields}),
+		v)["X-Name"]; got != "Jürgen 100%" {
 		t.Errorf("as UTF-8: %q", got)
 	}
 	got := head(t, template(t, assert.Options{Fields: fields, Percent: true}), v)["X-Name"]
@@ -139,7 +143,8 @@ func TestSecurity(t *testing.T) {
 	t.Run("ID-03_what_is_empty_is_absent", func(t *testing.T) {
 		v := user.NewView(&user.User{ID: "u1", Name: "bob"}, nil, nil, nil)
 		got := head(t, template(t, assert.Options{Preset: "remote-user"}), v)
-		if want := map[string]string{"Remote-User": "bob", "Remote-Name": "bob"}; !maps.Equal(got, want) {
+		if want := map[string]string{"Remote-User": "bob", "Remote-Name": "bob"}; !maps.Equal(got,
+			want) {
 			t.Errorf("Head = %v, want %v", got, want)
 		}
 	})
@@ -187,7 +192,8 @@ func hostileTitles(t *testing.T) {
 		"  Bob\t":                      "Bob",
 	} {
 		v := bob(func(v *user.View) { v.User.Title = title })
-		if got := head(t, tmpl, v); got["Remote-Name"] != want || got["Remote-Groups"] != "staff,users" {
+		if got := head(t, tmpl, v); got["Remote-Name"] != want ||
+			got["Remote-Groups"] != "staff,users" {
 			t.Errorf("of the title %q comes %q", title, got)
 		}
 	}
@@ -199,7 +205,8 @@ func tooManyGroups(t *testing.T) {
 		many = append(many, fmt.Sprintf("group-%04d", i))
 	}
 	v := user.NewView(&user.User{ID: "u1", Name: "bob"}, many, nil, nil)
-	tmpl := template(t, assert.Options{Preset: "remote-user", Relevant: []string{"group-0007", "x"}})
+	tmpl := template(t, assert.Options{Preset: "remote-user",
+		Relevant: []string{"group-0007", "x"}})
 	if got := head(t, tmpl, v)["Remote-Groups"]; got != "group-0007" {
 		t.Errorf("the groups are %.50q, want those that matter here", got)
 	}
@@ -215,7 +222,8 @@ func tokensOfOneServer(t *testing.T) {
 	c := newClock()
 	keys := newKeys(t, new(vault), c)
 	for _, alg := range []string{"ES256", "RS256"} {
-		o := assert.Options{Keys: keys, Now: c.Now, Audience: "wiki", Issuer: "https://login.example.com"}
+		o := assert.Options{Keys: keys, Now: c.Now, Audience: "wiki",
+			Issuer: "https://login.example.com"}
 		field := "X-Authentik-Jwt"
 		if alg == "RS256" {
 			o.Preset = "authentik"
@@ -233,7 +241,8 @@ func tokensOfOneServer(t *testing.T) {
 		if _, err := verify(published(t, keys), token, "mail", c.Now()); err == nil {
 			t.Errorf("%s: the token is good for another server", alg)
 		}
-		if _, err := verify(published(t, keys), token, "wiki", c.Now().Add(5*time.Minute)); err == nil {
+		if _, err := verify(published(t, keys), token, "wiki",
+			c.Now().Add(5*time.Minute)); err == nil {
 			t.Errorf("%s: the token is good after five minutes", alg)
 		}
 		c.pass(4*time.Minute - time.Second)

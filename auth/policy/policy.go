@@ -97,7 +97,7 @@ func Compile(o Options) (*Rule, error) {
 
 // Asked is what somebody wants. Its slices are only read.
 type Asked struct {
-	Method []byte
+	Method []byte // as it was sent: methods have a case
 	// Path is canonical: the one that is forwarded.
 	Path   []byte
 	Client netip.Addr
