@@ -235,6 +235,7 @@ func referers(t *testing.T) {
 		"https://" + wiki + "@evil.test/":        "/",
 		"https://" + wiki + ".evil.test/":        "/",
 		"https://" + wiki + `\@evil.test/`:       "/",
+		"https://" + wiki + `/\evil.test`:        "/",
 		"//evil.test/":                           "/",
 		"javascript:alert(1)":                    "/",
 		"https:evil.test":                        "/",
