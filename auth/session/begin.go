@@ -50,34 +50,37 @@ const maxAgent = 256
 // Begin begins a session, and returns the ticket for its first host. It has been
 // written when it returns.
 func (m *Manager) Begin(ctx context.Context, o Start) (*Session, string, error) {
-	person := m.people(o.UserID)
-	if person == nil || person.View().User.State != user.Active {
-		return nil, "", ErrNoUser
+	return m.begin(ctx, o, nil)
+}
+
+// Renew begins a session in place of another one, which ends with the same write:
+// whoever knew a ticket of that has nothing of this one (security case COOK-01).
+func (m *Manager) Renew(ctx context.Context, old *Session, o Start) (*Session, string, error) {
+	if !old.Valid() {
+		return nil, "", ErrEnded
 	}
-	now := m.now()
-	s := &Session{m: m, person: person, record: record{
-		ID: randomID(), UserID: o.UserID, Epoch: person.View().User.Epoch,
-		Provider: o.Provider, Subject: o.Subject, UpstreamSID: o.UpstreamSID,
-		MFA: o.MFA, AuthTime: o.AuthTime, Created: now,
-		Client: o.Client, Agent: o.Agent[:min(len(o.Agent), maxAgent)],
-	}}
-	if o.AuthTime.IsZero() {
-		s.record.AuthTime = now
-	}
-	s.seen.Store(now.UnixMilli())
-	s.written.Store(now.UnixMilli())
-	t, text := newTicket(o.Host)
-	s.tickets = []ticket{t}
-	m.writing.Lock()
-	defer m.writing.Unlock()
-	m.makeRoom(ctx, o.UserID)
-	change, err := m.put(&s.record, s.tickets, 0)
+	return m.begin(ctx, o, old)
+}
+
+func (m *Manager) begin(ctx context.Context, o Start, old *Session) (*Session, string, error) {
+	s, err := m.newSession(o)
 	if err != nil {
 		return nil, "", err
 	}
-	changes := []state.Change{change, m.announce(event{Changed: s.record.ID})}
+	t, text := newTicket(o.Host)
+	s.tickets = []ticket{t}
+	put, err := m.put(&s.record, s.tickets, 0)
+	if err != nil {
+		return nil, "", err
+	}
+	changes := []state.Change{put, m.announce(m.events, event{Changed: s.record.ID})}
 	if len(o.Secrets) > 0 {
 		changes = append(changes, m.putSecrets(&s.record, o.Secrets))
+	}
+	if old != nil {
+		id := old.record.ID
+		changes = append(changes, state.Delete(sessionPrefix+id), state.Delete(seenPrefix+id),
+			state.Delete(secretsPrefix+id), m.announce(m.events, event{Ended: []string{id}}))
 	}
 	versions, err := m.store.Write(ctx, changes...)
 	if err != nil {
@@ -85,42 +88,52 @@ func (m *Manager) Begin(ctx context.Context, o Start) (*Session, string, error) 
 	}
 	s.version = versions[0]
 	m.enter(s)
+	if old != nil && len(m.leave([]*Session{old}, true)) > 0 {
+		m.ring()
+	}
+	m.makeRoom(ctx, o.UserID)
 	return s, text, nil
 }
 
-// makeRoom ends the session of a user that was not used for the longest time, if there
-// are too many. The writing lock is held.
-func (m *Manager) makeRoom(ctx context.Context, userID string) {
-	m.mu.RLock()
-	of := m.byUser[userID]
-	var oldest *Session
-	for _, s := range of {
-		if oldest == nil || s.seen.Load() < oldest.seen.Load() {
-			oldest = s
-		}
+// newSession is a session that nobody knows yet.
+func (m *Manager) newSession(o Start) (*Session, error) {
+	person := m.people(o.UserID)
+	if person == nil {
+		return nil, ErrNoUser
 	}
-	m.mu.RUnlock()
-	if len(of) >= mostPerUser {
-		m.end(ctx, oldest, "the user has too many sessions")
+	u := person.View().User
+	if u.State != user.Active || u.Service {
+		return nil, ErrNoUser
 	}
+	now := m.now()
+	s := &Session{m: m, person: person, record: record{
+		ID: randomID(), UserID: o.UserID, Epoch: u.Epoch,
+		Provider: o.Provider, Subject: o.Subject, UpstreamSID: o.UpstreamSID,
+		MFA: o.MFA, AuthTime: o.AuthTime, Created: now,
+		Client: o.Client, Agent: o.Agent[:min(len(o.Agent), maxAgent)],
+	}}
+	if o.AuthTime.IsZero() || o.AuthTime.After(now) {
+		s.record.AuthTime = now
+	}
+	s.seen.Store(now.UnixMilli())
+	s.written.Store(now.UnixMilli())
+	return s, nil
 }
 
-// Renew begins a session in place of another one, which ends: whoever knew a ticket of
-// that has nothing of this one (security case COOK-01).
-func (m *Manager) Renew(ctx context.Context, old *Session, o Start) (*Session, string, error) {
-	s, text, err := m.Begin(ctx, o)
-	if err == nil {
-		m.End(ctx, old, "replaced by a new sign-in")
+// makeRoom ends the sessions of a user that were not used for the longest time, if
+// there are too many.
+func (m *Manager) makeRoom(ctx context.Context, userID string) {
+	if of := m.Of(userID); len(of) > mostPerUser {
+		m.end(ctx, of[mostPerUser:], "the user has too many sessions")
 	}
-	return s, text, err
 }
 
 // Ticket returns a ticket of the session for one more host. The oldest of many for the
 // same host ends.
 func (m *Manager) Ticket(ctx context.Context, s *Session, host string) (string, error) {
 	t, text := newTicket(host)
-	m.writing.Lock()
-	defer m.writing.Unlock()
+	s.writing.Lock()
+	defer s.writing.Unlock()
 	for {
 		switch err := m.addTicket(ctx, s, t); {
 		case err == nil:
@@ -134,68 +147,58 @@ func (m *Manager) Ticket(ctx context.Context, s *Session, host string) (string, 
 	}
 }
 
+// addTicket writes a session with one more ticket. The session's lock is held.
 func (m *Manager) addTicket(ctx context.Context, s *Session, t ticket) error {
 	if !s.Valid() {
 		return ErrEnded
 	}
-	tickets, gone := withTicket(s.tickets, t)
+	have, version := m.as(s)
+	tickets := withTicket(have, t)
 	if len(tickets) > mostTickets {
 		return ErrTooMany
 	}
-	change, err := m.put(&s.record, tickets, s.version)
+	put, err := m.put(&s.record, tickets, version)
 	if err != nil {
 		return err
 	}
-	versions, err := m.store.Write(ctx, change, m.announce(event{Changed: s.record.ID}))
+	versions, err := m.store.Write(ctx, put, m.announce(m.events, event{Changed: s.record.ID}))
 	if err != nil {
 		return fmt.Errorf("session: %w", err)
 	}
-	s.version, s.tickets = versions[0], tickets
-	m.shards.put(entry{s, t})
-	for _, g := range gone {
-		m.shards.drop(g.ID)
-	}
+	m.settle(s, tickets, versions[0])
 	return nil
 }
 
-// withTicket adds a ticket to those there are, and drops the oldest of its host when
+// withTicket adds a ticket to those there are, without the oldest of its host when
 // there are too many of them.
-func withTicket(have []ticket, t ticket) (all, gone []ticket) {
+func withTicket(have []ticket, t ticket) []ticket {
 	same := 1
 	for _, h := range have {
 		if h.Host == t.Host {
 			same++
 		}
 	}
+	all := make([]ticket, 0, len(have)+1)
 	for _, h := range have {
 		if h.Host == t.Host && same > mostPerHost {
 			same--
-			gone = append(gone, h)
 			continue
 		}
 		all = append(all, h)
 	}
-	return append(all, t), gone
+	return append(all, t)
 }
 
-// refresh takes over what another process has made of the session. The writing lock is
-// held.
+// refresh takes over what another process has made of the session, whose lock is held.
 func (m *Manager) refresh(ctx context.Context, s *Session) error {
 	_, tickets, version, err := m.fetch(ctx, s.record.ID)
 	switch {
 	case errors.Is(err, state.ErrNotFound):
-		m.leave(s)
-		m.ring()
+		m.forget([]string{s.record.ID})
 		return ErrEnded
 	case err != nil:
 		return err
 	}
-	for _, t := range s.tickets {
-		m.shards.drop(t.ID)
-	}
-	s.tickets, s.version = tickets, version
-	for _, t := range tickets {
-		m.shards.put(entry{s, t})
-	}
+	m.settle(s, tickets, version)
 	return nil
 }

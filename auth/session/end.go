@@ -2,132 +2,126 @@ package session
 
 import (
 	"context"
-	"errors"
 
 	"go.uber.org/zap"
 
+	"doorward/internal/safe"
 	"doorward/state"
 )
+
+// endBatch is how many ends go into one write.
+const endBatch = 200
 
 // End ends a session, here at once. A store that fails is asked again until it has
 // taken the end, as long as this process lives.
 func (m *Manager) End(ctx context.Context, s *Session, reason string) {
-	m.writing.Lock()
-	defer m.writing.Unlock()
-	m.end(ctx, s, reason)
+	m.end(ctx, []*Session{s}, reason)
 }
 
-// end is End with the writing lock held. It tells whether the session had not ended.
-func (m *Manager) end(ctx context.Context, s *Session, reason string) bool {
-	if !m.leave(s) {
-		return false
+// end ends sessions and tells how many had not ended before.
+func (m *Manager) end(ctx context.Context, list []*Session, reason string) int {
+	left := m.leave(list, false)
+	if len(left) == 0 {
+		return 0
 	}
-	m.log.Info("session ended", zap.String("session", s.record.ID),
-		zap.String("user", s.UserName()), zap.String("reason", reason))
 	m.ring()
-	if err := m.writeEnd(ctx, s.record.ID); err != nil {
-		m.mu.Lock()
-		m.undone[s.record.ID] = reason
-		m.mu.Unlock()
-		m.log.Warn("the end of a session could not be written, trying again",
-			zap.String("session", s.record.ID), zap.Error(err))
+	for _, s := range left {
+		m.log.Info("session ended", zap.String("session", s.record.ID),
+			zap.String("user", s.UserName()), zap.String("reason", reason))
 	}
-	return true
+	if err := m.writeEnds(context.WithoutCancel(ctx)); err != nil {
+		m.log.Warn("the end of a session could not be written, trying again", zap.Error(err))
+	}
+	return len(left)
 }
 
-// writeEnd takes a session out of the store.
-func (m *Manager) writeEnd(ctx context.Context, id string) error {
-	_, err := m.store.Write(context.WithoutCancel(ctx), state.Delete(sessionPrefix+id),
-		state.Delete(seenPrefix+id), state.Delete(secretsPrefix+id), m.announce(event{Ended: id}))
-	return err
-}
-
-// retryEnds writes the ends that the store did not take.
-func (m *Manager) retryEnds(ctx context.Context) error {
-	m.mu.RLock()
-	var ids []string
-	for id := range m.undone {
-		ids = append(ids, id)
-	}
-	m.mu.RUnlock()
-	var errs []error
-	for _, id := range ids {
-		if err := m.writeEnd(ctx, id); err != nil {
-			errs = append(errs, err)
-			continue
+// writeEnds takes out of the store what has ended here.
+func (m *Manager) writeEnds(ctx context.Context) error {
+	m.ending.Lock()
+	defer m.ending.Unlock()
+	for {
+		ids := m.unwritten()
+		if len(ids) == 0 {
+			return nil
 		}
-		m.mu.Lock()
-		delete(m.undone, id)
-		m.mu.Unlock()
+		changes := make([]state.Change, 0, 3*len(ids)+1)
+		for _, id := range ids {
+			changes = append(changes, state.Delete(sessionPrefix+id),
+				state.Delete(seenPrefix+id), state.Delete(secretsPrefix+id))
+		}
+		changes = append(changes, m.announce(m.events, event{Ended: ids}))
+		if _, err := m.store.Write(ctx, changes...); err != nil {
+			return err
+		}
+		m.wrote(ids)
 	}
-	return errors.Join(errs...)
+}
+
+func (m *Manager) unwritten() (ids []string) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	for id, e := range m.gone {
+		if !e.written {
+			if ids = append(ids, id); len(ids) == endBatch {
+				break
+			}
+		}
+	}
+	return ids
+}
+
+func (m *Manager) wrote(ids []string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, id := range ids {
+		m.gone[id] = ending{m.now(), true}
+	}
 }
 
 // EndID ends the session with a public id, and tells whether there was one.
 func (m *Manager) EndID(ctx context.Context, id, reason string) bool {
-	return m.endAll(ctx, reason, func(s *Session) bool { return s.record.ID == id }) > 0
+	m.mu.RLock()
+	s := m.index.byID[id]
+	m.mu.RUnlock()
+	return s != nil && m.end(ctx, []*Session{s}, reason) > 0
 }
 
 // EndUser ends all sessions of a user, and tells how many there were.
 func (m *Manager) EndUser(ctx context.Context, userID, reason string) int {
-	return m.endAll(ctx, reason, func(s *Session) bool { return s.record.UserID == userID })
+	return m.end(ctx, m.list(ofUser(userID)), reason)
 }
+
+const signedOutThere = "signed out at the provider"
 
 // EndUpstream ends the sessions that a provider knows by this name, because its user
 // signed out there.
 func (m *Manager) EndUpstream(ctx context.Context, provider, sid string) int {
-	if sid == "" {
-		return 0
-	}
-	return m.endAll(ctx, "signed out at the provider", func(s *Session) bool {
-		return s.record.Provider == provider && s.record.UpstreamSID == sid
-	})
+	return m.end(ctx, m.list(ofUpstream(provider, sid)), signedOutThere)
 }
 
 // EndSubject ends the sessions of a provider's account.
 func (m *Manager) EndSubject(ctx context.Context, provider, subject string) int {
-	if subject == "" {
-		return 0
-	}
-	return m.endAll(ctx, "signed out at the provider", func(s *Session) bool {
-		return s.record.Provider == provider && s.record.Subject == subject
-	})
+	return m.end(ctx, m.list(ofSubject(provider, subject)), signedOutThere)
 }
 
 // EndProvider ends all sessions that began at a provider, because it is none any more
 // (security case OIDC-40).
 func (m *Manager) EndProvider(ctx context.Context, provider string) int {
-	return m.endAll(ctx, "the provider was removed", func(s *Session) bool {
-		return s.record.Provider == provider
-	})
-}
-
-func (m *Manager) endAll(ctx context.Context, reason string, which func(*Session) bool) (n int) {
-	m.mu.RLock()
 	var list []*Session
-	for _, s := range m.sessions {
-		if which(s) {
+	m.mu.RLock()
+	for _, s := range m.index.byID {
+		if s.record.Provider == provider {
 			list = append(list, s)
 		}
 	}
 	m.mu.RUnlock()
-	m.writing.Lock()
-	defer m.writing.Unlock()
-	for _, s := range list {
-		if m.end(ctx, s, reason) {
-			n++
-		}
-	}
-	return n
+	return m.end(ctx, list, "the provider was removed")
 }
 
 // Changed is to be called when a user was changed: sessions that may not go on end,
 // and what the others hold open is looked at.
 func (m *Manager) Changed(userID string) {
-	m.mu.RLock()
-	n := len(m.byUser[userID])
-	m.mu.RUnlock()
-	if n > 0 {
+	if len(m.list(ofUser(userID))) > 0 {
 		m.ring()
 	}
 }
@@ -144,9 +138,15 @@ func (m *Manager) telling(ctx context.Context) {
 	for {
 		select {
 		case <-m.rang:
-			m.ended()
+			m.guarded("what follows the end of sessions", m.ended)
 		case <-ctx.Done():
 			return
 		}
 	}
+}
+
+// guarded lets a panic end one round, not all that would follow.
+func (m *Manager) guarded(what string, do func()) {
+	defer safe.Recover(m.log, "sessions: "+what)
+	do()
 }

@@ -127,11 +127,20 @@ func (m *Manager) Secrets(ctx context.Context, s *Session) ([]byte, error) {
 	return m.box.Open("session secrets", string(e.Value), []byte(s.record.ID))
 }
 
-// SetSecrets replaces them.
+// SetSecrets replaces them. Nothing is left behind for a session that has ended.
 func (m *Manager) SetSecrets(ctx context.Context, s *Session, secrets []byte) error {
-	if !s.Valid() {
-		return ErrEnded
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	for s.Valid() {
+		_, version := m.as(s)
+		_, err := m.store.Write(ctx, m.putSecrets(&s.record, secrets),
+			state.Expect(sessionPrefix+s.record.ID, version))
+		if !errors.Is(err, state.ErrConflict) {
+			return err
+		}
+		if err := m.refresh(ctx, s); err != nil {
+			return err
+		}
 	}
-	_, err := m.store.Write(ctx, m.putSecrets(&s.record, secrets))
-	return err
+	return ErrEnded
 }

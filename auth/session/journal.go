@@ -93,9 +93,13 @@ func hashed(secret string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// left is how long a session may last from now on.
+// longer is how long the store keeps a session that nobody ends: far longer than it
+// lasts, since a new configuration may let it last longer.
+const longer = 30 * 24 * time.Hour
+
+// left is how long the store keeps a session from now on.
 func (m *Manager) left(r *record) time.Duration {
-	return max(r.Created.Add(m.limits.Load().Lifetime).Sub(m.now()), time.Millisecond)
+	return max(r.Created.Add(m.limits.Load().Lifetime).Sub(m.now()), 0) + longer
 }
 
 // put is the write of a session with these tickets.

@@ -23,10 +23,8 @@ func (m *Manager) load(ctx context.Context) (position uint64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	m.writing.Lock()
-	defer m.writing.Unlock()
 	m.mu.RLock()
-	unread := maps.Clone(m.sessions)
+	unread := maps.Clone(m.index.byID)
 	m.mu.RUnlock()
 	for e, err := range m.store.All(ctx, sessionPrefix) {
 		if err != nil {
@@ -36,11 +34,7 @@ func (m *Manager) load(ctx context.Context) (position uint64, err error) {
 		m.take(id, e, seen[id])
 		delete(unread, id)
 	}
-	for _, s := range unread {
-		if m.leave(s) {
-			m.ring()
-		}
-	}
+	m.forget(slices.Collect(maps.Keys(unread)))
 	return position, nil
 }
 
@@ -57,8 +51,8 @@ func (m *Manager) loadSeen(ctx context.Context) (map[string]int64, error) {
 	return seen, nil
 }
 
-// take makes the store's entry the session that is known. One that cannot be read is
-// none, and is left for people to look at. The writing lock is held.
+// take makes the store's entry a session that is known. One that cannot be read is
+// none, and is left for people to look at. What has ended meanwhile stays so.
 func (m *Manager) take(id string, e state.Entry, seen int64) {
 	r, tickets, err := m.opened(id, e.Value)
 	if err != nil {
@@ -66,49 +60,34 @@ func (m *Manager) take(id string, e state.Entry, seen int64) {
 		return
 	}
 	m.mu.RLock()
-	known, ended := m.sessions[id], m.undone[id] != ""
+	known := m.index.byID[id]
 	m.mu.RUnlock()
-	switch {
-	case ended:
-		return
-	case known != nil:
-		m.retake(known, tickets, e.Version)
+	if known != nil {
+		if _, version := m.as(known); version < e.Version {
+			m.settle(known, tickets, e.Version)
+		}
 		known.merge(seen)
 		return
 	}
 	person := m.people(r.UserID)
+	m.mu.Lock()
+	delete(m.strangers, id)
+	if person == nil {
+		m.strangers[id] = r.UserID
+	}
+	m.mu.Unlock()
 	if person == nil {
 		return
 	}
 	s := &Session{record: r, person: person, m: m, version: e.Version, tickets: tickets}
-	s.seen.Store(max(seen, r.Created.UnixMilli()))
+	s.seen.Store(r.Created.UnixMilli())
+	s.merge(seen)
 	s.written.Store(s.seen.Load())
-	if s.reason(m.now()) == "" {
-		m.enter(s)
-	}
-}
-
-// retake gives a known session the tickets that the store has. The writing lock is
-// held.
-func (m *Manager) retake(s *Session, tickets []ticket, version uint64) {
-	if s.version == version {
-		return
-	}
-	for _, t := range s.tickets {
-		if !slices.Contains(tickets, t) {
-			m.shards.drop(t.ID)
-		}
-	}
-	s.tickets, s.version = tickets, version
-	for _, t := range tickets {
-		m.shards.put(entry{s, t})
-	}
+	m.enter(s)
 }
 
 // reread takes over a session that another process has begun or changed.
 func (m *Manager) reread(ctx context.Context, id string) error {
-	m.writing.Lock()
-	defer m.writing.Unlock()
 	e, err := m.store.Get(ctx, sessionPrefix+id)
 	if errors.Is(err, state.ErrNotFound) {
 		return nil // it has ended meanwhile: that event follows
@@ -118,4 +97,24 @@ func (m *Manager) reread(ctx context.Context, id string) error {
 	}
 	m.take(id, e, 0)
 	return nil
+}
+
+// welcomeStrangers reads the sessions again whose users have become known: another
+// process made them a moment before.
+func (m *Manager) welcomeStrangers(ctx context.Context) {
+	m.mu.RLock()
+	strangers := maps.Clone(m.strangers)
+	m.mu.RUnlock()
+	for id, userID := range strangers {
+		if m.people(userID) == nil {
+			continue
+		}
+		if err := m.reread(ctx, id); err != nil {
+			m.log.Warn("a session cannot be read", zap.Error(err))
+			return
+		}
+		m.mu.Lock()
+		delete(m.strangers, id)
+		m.mu.Unlock()
+	}
 }

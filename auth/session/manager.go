@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -24,6 +25,9 @@ type Limits struct {
 	// so long.
 	Idle, Lifetime time.Duration
 }
+
+// touchEvery is how precise the last use is known: a use within it changes nothing.
+func (l *Limits) touchEvery() time.Duration { return min(time.Minute, l.Idle/10) }
 
 const (
 	// mostPerUser is how many sessions a user may have; the one that was not used for
@@ -55,9 +59,14 @@ type Options struct {
 
 // Manager is all sessions of this process. Its methods may be called by many
 // goroutines.
+//
+// Memory is changed under a lock that nobody holds while the store is asked, so an end
+// holds at once whatever the store does. What is written about one session is in the
+// order of that session's own lock.
 type Manager struct {
 	store  *state.Store
 	events *state.Log
+	uses   *state.Log
 	box    *seal.Box
 	people func(string) *user.Person
 	ended  func()
@@ -67,16 +76,14 @@ type Manager struct {
 	limits atomic.Pointer[Limits]
 
 	shards shards
-	// writing keeps changes of one session apart, and those of memory and store in
-	// the same order. Nothing that waits for people is done under it.
-	writing sync.Mutex
+	mu     sync.RWMutex
+	index  index
+	gone   gone
+	// strangers are sessions in the store whose users are not known here (yet).
+	strangers map[string]string
 
-	mu       sync.RWMutex
-	sessions map[string]*Session
-	byUser   map[string][]*Session
-	// undone are ends that the store has not taken yet.
-	undone map[string]string
-
+	// ending lets one write of ends be under way, which then takes all there are.
+	ending  sync.Mutex
 	rang    chan struct{}
 	stop    context.CancelFunc
 	running sync.WaitGroup
@@ -85,10 +92,10 @@ type Manager struct {
 // Open reads the sessions from the store, and follows its changes until Close.
 func Open(ctx context.Context, o Options) (*Manager, error) {
 	m := &Manager{
-		store: o.Store, events: o.Store.Log(logName, logKeep), box: o.Box, people: o.People,
-		ended: o.Ended, log: o.Log, now: o.Now, self: randomID(),
-		sessions: map[string]*Session{}, byUser: map[string][]*Session{},
-		undone: map[string]string{}, rang: make(chan struct{}, 1),
+		store: o.Store, events: o.Store.Log(logName, logKeep),
+		uses: o.Store.Log(usesName, usesKeep), box: o.Box, people: o.People,
+		ended: o.Ended, log: o.Log, now: o.Now, self: randomID(), index: newIndex(),
+		gone: gone{}, strangers: map[string]string{}, rang: make(chan struct{}, 1),
 	}
 	if m.log == nil {
 		m.log = zap.NewNop()
@@ -100,13 +107,18 @@ func Open(ctx context.Context, o Options) (*Manager, error) {
 		m.ended = func() {}
 	}
 	m.limits.Store(&o.Limits)
-	position, err := m.load(ctx)
+	changes, err := m.load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	uses, err := m.uses.Newest(ctx)
 	if err != nil {
 		return nil, err
 	}
 	background, stop := context.WithCancel(context.Background())
 	m.stop = stop
-	m.run("sessions: follow", func() { m.follow(background, position) })
+	m.run("sessions: follow changes", func() { m.follow(background, m.events, changes) })
+	m.run("sessions: follow uses", func() { m.follow(background, m.uses, uses) })
 	m.run("sessions: sweep", func() { m.sweeping(background) })
 	m.run("sessions: ended", func() { m.telling(background) })
 	return m, nil
@@ -127,7 +139,7 @@ func (m *Manager) Configure(l Limits) { m.limits.Store(&l) }
 func (m *Manager) Close(ctx context.Context) error {
 	m.stop()
 	m.running.Wait()
-	return errors.Join(m.retryEnds(ctx), m.writeSeen(ctx))
+	return errors.Join(m.writeEnds(ctx), m.writeSeen(ctx))
 }
 
 func randomID() string {
@@ -159,8 +171,9 @@ func (m *Manager) Find(text, host []byte) *Session {
 // ByID returns a session by its public id, nil when there is none that is valid.
 func (m *Manager) ByID(id string) *Session {
 	m.mu.RLock()
-	defer m.mu.RUnlock()
-	if s := m.sessions[id]; s != nil && s.Valid() {
+	s := m.index.byID[id]
+	m.mu.RUnlock()
+	if s != nil && s.Valid() {
 		return s
 	}
 	return nil
@@ -168,17 +181,14 @@ func (m *Manager) ByID(id string) *Session {
 
 // Of returns the valid sessions of a user, the one used last first.
 func (m *Manager) Of(userID string) []*Session {
-	m.mu.RLock()
-	list := slices.Clone(m.byUser[userID])
-	m.mu.RUnlock()
-	return m.inOrder(list)
+	return m.inOrder(m.list(ofUser(userID)))
 }
 
 // All returns all valid sessions, the one used last first.
 func (m *Manager) All() []*Session {
 	m.mu.RLock()
-	list := make([]*Session, 0, len(m.sessions))
-	for _, s := range m.sessions {
+	list := make([]*Session, 0, len(m.index.byID))
+	for _, s := range m.index.byID {
 		list = append(list, s)
 	}
 	m.mu.RUnlock()
@@ -187,38 +197,76 @@ func (m *Manager) All() []*Session {
 
 func (m *Manager) inOrder(list []*Session) []*Session {
 	now := m.now()
-	list = slices.DeleteFunc(list, func(s *Session) bool { return !s.validAt(now) })
-	slices.SortFunc(list, func(a, b *Session) int { return int(b.seen.Load() - a.seen.Load()) })
-	return list
+	valid := list[:0]
+	for _, s := range list {
+		if s.validAt(now) {
+			valid = append(valid, s)
+		}
+	}
+	slices.SortFunc(valid, later)
+	return valid
 }
 
-// enter makes a session known. The writing lock is held.
-func (m *Manager) enter(s *Session) {
+// enter makes a session known, unless it has ended already, which it tells.
+func (m *Manager) enter(s *Session) bool {
 	m.mu.Lock()
-	m.sessions[s.record.ID] = s
-	m.byUser[s.record.UserID] = append(m.byUser[s.record.UserID], s)
-	m.mu.Unlock()
+	defer m.mu.Unlock()
+	if m.gone.has(s.record.ID) {
+		s.over.Store(true)
+		return false
+	}
+	m.index.add(s)
 	for _, t := range s.tickets {
 		m.shards.put(entry{s, t})
 	}
-}
-
-// leave makes a session unknown, and tells whether it was known. The writing lock is
-// held.
-func (m *Manager) leave(s *Session) bool {
-	if s.over.Swap(true) {
-		return false
-	}
-	m.mu.Lock()
-	delete(m.sessions, s.record.ID)
-	user := s.record.UserID
-	of := slices.DeleteFunc(slices.Clone(m.byUser[user]), func(o *Session) bool { return o == s })
-	if m.byUser[user] = of; len(of) == 0 {
-		delete(m.byUser, user)
-	}
-	m.mu.Unlock()
-	for _, t := range s.tickets {
-		m.shards.drop(t.ID)
-	}
 	return true
 }
+
+// leave makes sessions unknown, and returns those that were known.
+func (m *Manager) leave(list []*Session, written bool) (left []*Session) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := m.now()
+	for _, s := range list {
+		if s.over.Swap(true) {
+			continue
+		}
+		m.index.remove(s)
+		m.gone[s.record.ID] = ending{now, written}
+		for _, t := range s.tickets {
+			m.shards.drop(t.ID)
+		}
+		left = append(left, s)
+	}
+	return left
+}
+
+// settle gives a session other tickets. Those that it keeps are found all the while.
+func (m *Manager) settle(s *Session, tickets []ticket, version uint64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if s.over.Load() {
+		return
+	}
+	kept := make(map[ticketID]bool, len(tickets))
+	for _, t := range tickets {
+		kept[t.ID] = true
+		m.shards.put(entry{s, t})
+	}
+	for _, t := range s.tickets {
+		if !kept[t.ID] {
+			m.shards.drop(t.ID)
+		}
+	}
+	s.tickets, s.version = tickets, version
+}
+
+// as is what the store has of a session, as far as this process knows.
+func (m *Manager) as(s *Session) (tickets []ticket, version uint64) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return s.tickets, s.version
+}
+
+// later orders sessions by their last use.
+func later(a, b *Session) int { return cmp.Compare(b.seen.Load(), a.seen.Load()) }

@@ -13,6 +13,7 @@
 package session
 
 import (
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -28,8 +29,12 @@ type Session struct {
 	// milliseconds since 1970.
 	seen, written atomic.Int64
 	over          atomic.Bool
-	// version is that of the entry in the store, tickets those that the session has;
-	// both change under the Manager's writing lock.
+	// idle says that it was found idle, and that was told.
+	idle atomic.Bool
+	// writing is held while the store is asked to change the session.
+	writing sync.Mutex
+	// version is that of the entry in the store, tickets those that the session has.
+	// The Manager's lock guards both.
 	version uint64
 	tickets []ticket
 }
@@ -110,19 +115,17 @@ func (s *Session) reason(now time.Time) string {
 	return ""
 }
 
-// touchEvery is how precise the last use is known: a use within it changes nothing.
-const touchEvery = time.Minute
-
 // touch notes a use.
 func (s *Session) touch(now time.Time) {
 	ms, seen := now.UnixMilli(), s.seen.Load()
-	if ms-seen >= touchEvery.Milliseconds() {
+	if ms-seen >= s.m.limits.Load().touchEvery().Milliseconds() {
 		s.seen.CompareAndSwap(seen, ms) // who loses has the same to say
 	}
 }
 
-// merge takes over a later use that another process saw.
+// merge takes over a later use that another process saw, as far as it can have.
 func (s *Session) merge(ms int64) {
+	ms = min(ms, s.m.now().UnixMilli())
 	for {
 		seen := s.seen.Load()
 		if ms <= seen || s.seen.CompareAndSwap(seen, ms) {

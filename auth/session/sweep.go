@@ -15,10 +15,14 @@ const (
 	// itself: what it holds open is closed then. At its next use that is known
 	// without.
 	sweepEvery = time.Second
-	// seenEvery is how often uses are written: what a crash may lose.
+	// seenEvery is how often uses are written: what a crash may lose, and how much
+	// later other processes know.
 	seenEvery = time.Minute
 	// seenBatch is how many go into one write.
 	seenBatch = 400
+	// idleGrace is how long a session that is idle here waits for word of a use
+	// elsewhere before it ends everywhere.
+	idleGrace = 2 * seenEvery
 )
 
 // sweeping ends what is over, and writes uses, until the context ends.
@@ -31,42 +35,55 @@ func (m *Manager) sweeping(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		m.sweep(ctx)
-		if err := m.retryEnds(ctx); err != nil {
-			m.log.Debug("ends of sessions still not written", zap.Error(err))
-		}
+		m.guarded("sweep", func() { m.sweep(ctx) })
 		if now := m.now(); now.Sub(written) >= seenEvery {
 			written = now
-			if err := m.writeSeen(ctx); err != nil {
-				m.log.Warn("uses of sessions not written", zap.Error(err))
-			}
+			m.guarded("write uses", func() {
+				if err := m.writeSeen(ctx); err != nil {
+					m.log.Warn("uses of sessions not written", zap.Error(err))
+				}
+			})
 		}
 	}
 }
 
-// sweep ends the sessions whose limits or users end them.
+// sweep ends the sessions whose limits or users end them, and does what was left over.
 func (m *Manager) sweep(ctx context.Context) {
-	now := m.now()
-	type ending struct {
-		session *Session
-		reason  string
+	for why, list := range m.expired() {
+		m.end(ctx, list, why)
 	}
-	var endings []ending
+	if err := m.writeEnds(ctx); err != nil {
+		m.log.Debug("ends of sessions still not written", zap.Error(err))
+	}
+	m.mu.Lock()
+	m.gone.forget(m.now())
+	m.mu.Unlock()
+	m.welcomeStrangers(ctx)
+}
+
+// expired are the sessions that are to end, by reason. One that is idle is told of at
+// once, and ends when nobody else has seen it either.
+func (m *Manager) expired() map[string][]*Session {
+	now, told := m.now(), false
+	ending := map[string][]*Session{}
 	m.mu.RLock()
-	for _, s := range m.sessions {
-		if why := s.reason(now); why != "" {
-			endings = append(endings, ending{s, why})
+	for _, s := range m.index.byID {
+		why := s.reason(now)
+		idle := why == reasonIdle
+		told = idle && !s.idle.Load() || told
+		s.idle.Store(idle)
+		if idle && now.Sub(s.LastSeen()) < m.limits.Load().Idle+idleGrace {
+			continue
+		}
+		if why != "" {
+			ending[why] = append(ending[why], s)
 		}
 	}
 	m.mu.RUnlock()
-	if len(endings) == 0 {
-		return
+	if told {
+		m.ring()
 	}
-	m.writing.Lock()
-	defer m.writing.Unlock()
-	for _, e := range endings {
-		m.end(ctx, e.session, e.reason)
-	}
+	return ending
 }
 
 // writeSeen writes when sessions were last used, of those that were since the last
@@ -74,7 +91,7 @@ func (m *Manager) sweep(ctx context.Context) {
 func (m *Manager) writeSeen(ctx context.Context) error {
 	var batch []*Session
 	m.mu.RLock()
-	for _, s := range m.sessions {
+	for _, s := range m.index.byID {
 		if s.seen.Load() > s.written.Load() {
 			batch = append(batch, s)
 		}
@@ -99,7 +116,7 @@ func (m *Manager) writeSome(ctx context.Context, some []*Session) error {
 		changes = append(changes, state.Put(seenPrefix+s.record.ID,
 			binary.BigEndian.AppendUint64(nil, uint64(ms)), m.left(&s.record)))
 	}
-	if _, err := m.store.Write(ctx, append(changes, m.announce(told))...); err != nil {
+	if _, err := m.store.Write(ctx, append(changes, m.announce(m.uses, told))...); err != nil {
 		return err
 	}
 	for _, s := range some {
