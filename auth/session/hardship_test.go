@@ -165,7 +165,7 @@ func TestFoundWhileRefreshed(t *testing.T) {
 			}
 		}
 	})
-	for i := range 300 {
+	for i := range 60 {
 		var both sync.WaitGroup
 		for _, m := range []*session.Manager{one, two} {
 			both.Go(func() {
