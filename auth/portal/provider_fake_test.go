@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 
@@ -79,6 +80,20 @@ func (p *provider) Refresh(_ context.Context, refresh, _ string) (*oidc.Claims, 
 	defer p.mu.Unlock()
 	p.refreshes = append(p.refreshes, refresh)
 	return p.refreshed, p.err
+}
+
+// answers says what Refresh answers from now on.
+func (p *provider) answers(c *oidc.Claims, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.refreshed, p.err = c, err
+}
+
+// askedAgain is what Refresh was asked with, so far.
+func (p *provider) askedAgain() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.refreshes)
 }
 
 func (p *provider) LogoutURL(idToken, hint, back string) string {

@@ -13,14 +13,14 @@ func TestGroupsFollowTheProvider(t *testing.T) {
 		b := h.idp.signIn(h.browser(), bob())
 		claims := bob()
 		claims.Groups, claims.Refresh = []string{"g3"}, "the next one"
-		h.idp.refreshed = claims
+		h.idp.answers(claims, nil)
 		h.recheck()
 		if got := b.session().User().Identities[0].Groups; len(got) != 1 || got[0] != "g3" {
 			t.Errorf("the groups are %v", got)
 		}
-		h.idp.refreshed = &oidc.Claims{Subject: "tenant/bob", Unchanged: true}
+		h.idp.answers(&oidc.Claims{Subject: "tenant/bob", Unchanged: true}, nil)
 		h.recheck()
-		if got := h.idp.refreshes; len(got) != 2 || got[1] != "the next one" {
+		if got := h.idp.askedAgain(); len(got) != 2 || got[1] != "the next one" {
 			t.Errorf("asked with %q", got)
 		}
 		if got := b.session().User().Identities[0].Groups; len(got) != 1 {
@@ -38,7 +38,7 @@ func TestASessionOutlivesItsProviderForAWhile(t *testing.T) {
 		if b.session() == nil {
 			t.Fatal("the session ended within the time of grace")
 		}
-		if n := len(h.idp.refreshes); n < 100 || n > 200 {
+		if n := len(h.idp.askedAgain()); n < 100 || n > 200 {
 			t.Errorf("asked %d times in 3 hours of no answer", n)
 		}
 		pass(90 * time.Minute)
@@ -54,9 +54,7 @@ func TestAnAnswerWithinTheTimeOfGraceIsEnough(t *testing.T) {
 		h.idp.err = oidc.ErrUnavailable
 		h.rechecks.Start()
 		pass(3 * time.Hour)
-		h.idp.mu.Lock()
-		h.idp.err, h.idp.refreshed = nil, bob()
-		h.idp.mu.Unlock()
+		h.idp.answers(bob(), nil)
 		for range 6 {
 			pass(time.Hour)
 			if b.session() == nil {
@@ -69,7 +67,7 @@ func TestAnAnswerWithinTheTimeOfGraceIsEnough(t *testing.T) {
 func TestTwoProcessesAskOnce(t *testing.T) {
 	in(t, func(h *house) {
 		h.idp.signIn(h.browser(), bob())
-		h.idp.refreshed = bob()
+		h.idp.answers(bob(), nil)
 		second := portal.NewRechecks(portal.RecheckOptions{
 			Sessions: h.sessions, Directory: h.directory,
 		})
@@ -78,13 +76,13 @@ func TestTwoProcessesAskOnce(t *testing.T) {
 		defer second.Close()
 		h.rechecks.Start()
 		pass(70 * time.Minute)
-		if n := len(h.idp.refreshes); n != 1 {
+		if n := len(h.idp.askedAgain()); n != 1 {
 			t.Errorf("asked %d times", n)
 		}
 		for range 3 {
 			pass(time.Hour)
 		}
-		if n := len(h.idp.refreshes); n < 3 || n > 5 {
+		if n := len(h.idp.askedAgain()); n < 3 || n > 5 {
 			t.Errorf("asked %d times in 4 hours", n)
 		}
 	})
@@ -101,9 +99,9 @@ func TestNobodyIsAskedWhereThereIsNothingToAsk(t *testing.T) {
 		h.second.signIn(h.browser(), carol)
 		h.rechecks.Start()
 		pass(3 * time.Hour)
-		if len(h.idp.refreshes)+len(h.second.refreshes) > 0 || b.session() == nil ||
+		if len(h.idp.askedAgain())+len(h.second.askedAgain()) > 0 || b.session() == nil ||
 			other.session() == nil {
-			t.Errorf("asked %d and %d times", len(h.idp.refreshes), len(h.second.refreshes))
+			t.Errorf("asked %d and %d times", len(h.idp.askedAgain()), len(h.second.askedAgain()))
 		}
 	})
 }

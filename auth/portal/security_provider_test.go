@@ -246,8 +246,8 @@ func removed(h *house) {
 	if b.session() != nil {
 		h.Error("the session goes on")
 	}
-	if len(h.idp.refreshes) != 1 || h.idp.refreshes[0] != "refresh-of-bob" {
-		h.Errorf("asked with %q", h.idp.refreshes)
+	if len(h.idp.askedAgain()) != 1 || h.idp.askedAgain()[0] != "refresh-of-bob" {
+		h.Errorf("asked with %q", h.idp.askedAgain())
 	}
 }
 
@@ -267,11 +267,14 @@ func linking(h *house) {
 		a := b.post("/account/identities", "link", "azure-ad").want(h, 200, "")
 		return h.idp.back(b, onward(h, a), bob())
 	}
-	callback := link()
 	// It takes the session that asked.
+	callback := link()
 	stranger := h.browser()
 	stranger.cookies["__Host-doorward-browser"] = b.cookies["__Host-doorward-browser"]
 	stranger.get(callback).want(h, 400, "")
+	callback = link()
+	b.signIn()
+	b.get(callback).want(h, 400, "")
 	if h.directory.ByIdentity("azure-ad", "tenant/bob") != nil {
 		h.Fatal("linked without the session")
 	}

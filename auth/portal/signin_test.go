@@ -307,7 +307,9 @@ func TestWhoMustChangeThePasswordHasNoSessionBefore(t *testing.T) {
 		}
 		action := formAction(t, a)
 		const next = "an entirely other phrase"
-		h.browser().post(action, "current", password, "new", next, "again", next).want(t, 400, "")
+		stranger := h.browser()
+		stranger.get("/sign_in")
+		stranger.post(action, "current", password, "new", next, "again", next).want(t, 400, "")
 		b.post(action, "current", "wrong", "new", next, "again", next).want(t, 403, "")
 		b.post(action, "current", password, "new", "short", "again", "short").want(t, 400, "")
 		b.post(action, "current", password, "new", next, "again", next).
