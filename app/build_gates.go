@@ -163,37 +163,47 @@ func originRule(c *config.Route) func(host, origin string) bool {
 	}
 }
 
-// destinations are the addresses that a sign-in may end at.
+// destinations are the addresses that a sign-in may end at: hosts that routes name, and
+// below the domain of a cookie for all, where nobody takes a code along, hosts that
+// routes have by one wildcard.
 type destinations struct {
-	hosts  map[string]bool // those that routes name
+	hosts  []string
+	domain string
 	port   string
 	routes []config.Route
 }
 
 func (g *generation) destinations() *destinations {
-	d := &destinations{hosts: map[string]bool{}, port: publicPort(g.cfg), routes: g.cfg.Routes}
-	for _, h := range g.gatedHosts() {
-		if isName(h) {
-			d.hosts[strings.ToLower(h)] = true
-		}
+	return &destinations{
+		hosts: lower(g.gatedHosts()), domain: strings.ToLower(cookieDomain(g.cfg.SignIn)),
+		port: publicPort(g.cfg), routes: g.cfg.Routes,
 	}
-	return d
+}
+
+// has tells whether a sign-in may end at one of the hosts of a list.
+func (d *destinations) has(hosts []string, name string) bool {
+	below := d.domain != "" && (name == d.domain || strings.HasSuffix(name, "."+d.domain))
+	return slices.ContainsFunc(hosts, func(h string) bool {
+		if h = strings.ToLower(h); isName(h) {
+			return h == name
+		}
+		_, parent, ok := strings.Cut(name, ".")
+		return below && ok && h == "*."+parent
+	})
 }
 
 // Destination implements portal.Destinations. Which route it is decides what the
 // visitor reads, never whether they may pass: that the gate does.
 func (d *destinations) Destination(host, path string) (portal.Destination, bool) {
 	name, ok := strings.CutSuffix(host, d.port)
-	if !ok || !d.hosts[name] {
+	if !ok || !d.has(d.hosts, name) {
 		return portal.Destination{}, false
 	}
 	for i := range d.routes {
 		c := &d.routes[i]
-		if !slices.ContainsFunc(c.Hosts, func(h string) bool { return strings.EqualFold(h, name) }) ||
-			!holds(c.Paths, path) {
-			continue
+		if d.has(c.Hosts, name) && holds(c.Paths, path) {
+			return destinationOf(c), true
 		}
-		return destinationOf(c), true
 	}
 	return portal.Destination{Title: name}, true
 }
