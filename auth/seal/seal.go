@@ -43,7 +43,8 @@ func New(root []byte, previous ...[]byte) (*Box, error) {
 	return b, nil
 }
 
-var encoding = base64.RawURLEncoding.Strict()
+// encoding is base64url in the one spelling that we write.
+func encoding() *base64.Encoding { return base64.RawURLEncoding.Strict() }
 
 // Seal encrypts plain, and ties it to the purpose and to aad, which both have to be
 // given again to open it (XChaCha20-Poly1305). The text is base64url.
@@ -51,7 +52,7 @@ func (b *Box) Seal(purpose string, plain, aad []byte) string {
 	aead := sealer(b.roots[0], purpose)
 	sealed := make([]byte, aead.NonceSize(), aead.NonceSize()+len(plain)+aead.Overhead())
 	_, _ = rand.Read(sealed) // never fails, by its documentation
-	return encoding.EncodeToString(aead.Seal(sealed, sealed, plain, aad))
+	return encoding().EncodeToString(aead.Seal(sealed, sealed, plain, aad))
 }
 
 // Open is the reverse of Seal. Whatever is wrong, the error is ErrSealed.
@@ -78,7 +79,7 @@ func decode(s string) ([]byte, error) {
 	if strings.ContainsAny(s, "\r\n") {
 		return nil, ErrSealed
 	}
-	return encoding.DecodeString(s)
+	return encoding().DecodeString(s)
 }
 
 func sealer(root []byte, purpose string) cipher.AEAD {
@@ -92,7 +93,7 @@ func sealer(root []byte, purpose string) cipher.AEAD {
 // MAC proves that we wrote this data for this purpose (HMAC-SHA-256, base64url). The
 // pieces cannot be taken for others that join to the same text.
 func (b *Box) MAC(purpose string, data ...string) string {
-	return encoding.EncodeToString(mac(b.roots[0], "mac", purpose, data))
+	return encoding().EncodeToString(mac(b.roots[0], "mac", purpose, data))
 }
 
 // Check tells whether MAC, with this or a previous root, made the proof for this
