@@ -118,7 +118,8 @@ func protectedFromConnection(name []byte) bool {
 	case "te", "trailer", "trailers", "http2-settings", "proxy-connection":
 		return false
 	}
-	return guardOfFolded(string(folded)) != passes
+	g := guardOfFolded(string(folded))
+	return g != passes && g != identity // what says who the user is we write ourselves
 }
 
 // hasUnderscore tells whether a name would be another one to software that
