@@ -118,8 +118,7 @@ func protectedFromConnection(name []byte) bool {
 	case "te", "trailer", "trailers", "http2-settings", "proxy-connection":
 		return false
 	}
-	g := guardOfFolded(string(folded))
-	return g != passes && g != identity // what says who the user is we write ourselves
+	return guardOfFolded(string(folded)) != passes
 }
 
 // hasUnderscore tells whether a name would be another one to software that

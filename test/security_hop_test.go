@@ -47,8 +47,8 @@ func connectionCases() []edgetest.Case {
 			Name: "HOP-06_Connection_names_a_token_of_ours", Status: 200, Reach: 1,
 			Never: []string{"theirs", "admin"},
 			Send: []string{
-				get("/", "Connection: X-Edge-Token, Remote-User"),
-				get("/", "Connection: x-edge-token, remote-user", "X-Edge-Token: theirs"),
+				get("/", "Connection: X-Edge-Token"),
+				get("/", "Connection: x-edge-token", "X-Edge-Token: theirs"),
 				get("/", "X-Edge-Token: theirs", "remote-user: admin"),
 				get("/", "x-edge-token: theirs", "X-EDGE-TOKEN: theirs", "Remote-User:"),
 				get("/", "X.Edge.Token: theirs", "Remote.User: admin", "X~Debug: admin"),
