@@ -37,6 +37,11 @@ func (g *generation) buildGate(c *config.Route, r *proxy.Route) error {
 		Provider: c.Provider, Consent: c.Consent,
 	})
 	r.Gate, r.Networks = gate, nil // the gate says why a network is refused
+	if r.Origins == nil && c.Access.SignedIn() {
+		// Browsers send cookies along with a WebSocket that a page of another host opens
+		// (security case WS-11).
+		r.Origins = []string{"same"}
+	}
 	s.gates[c.Name] = gate
 	s.rules = append(s.rules, portalApp{
 		App: app, name: c.Name, rule: rule, open: c.Tokens || c.BasicAuth,

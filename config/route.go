@@ -62,8 +62,9 @@ type Route struct {
 	// Protocols a connection may be upgraded to. An empty list: none.
 	Upgrades []string `toml:"upgrades" default:"websocket"`
 	// Hosts whose pages may open a WebSocket here: names, "*.example.com", or "same"
-	// for the request's own host. Others get 403. Not given: every page may. With
-	// preflight = "answer" theirs are the pages that may send other requests, too.
+	// for the request's own host. Others get 403. Not given: every page may, and on a
+	// route that asks for sign-in "same". With preflight = "answer" theirs are the pages
+	// that may send other requests, too.
 	Origins []string `toml:"origins"`
 	// What becomes of paths with an encoded slash (%2F) and the like: 400, or
 	// passed on as they are.
