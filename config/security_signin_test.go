@@ -39,15 +39,15 @@ func secretsOfSignIn(t *testing.T) {
 		return signIn(strings.ReplaceAll(entra, "${SECRET}", secret))
 	}
 	refused(map[string]string{
-		provider("${NONE}"):                   "NONE is not set",
-		provider("${EMPTY}"):                  "EMPTY is empty",
-		provider("${EMPTY:-}"):                "client_secret: is empty",
-		provider(""):                          "client_secret: is empty",
-		provider("${file:none}"):              "cannot be read",
-		provider("${CONTROL}"):                "control character",
-		head + "[state]\nsecret = '12345678'": "fewer than 32",
-		head + "[state]\nsecret = '${WEAK}'":  "fewer than 32",
-		head + "[state]\nsecret = '${SAME}'":  "not random",
+		provider("${NONE}"):                                          "NONE is not set",
+		provider("${EMPTY}"):                                         "EMPTY is empty",
+		provider("${EMPTY:-}"):                                       "client_secret: is empty",
+		provider(""):                                                 "client_secret: is empty",
+		provider("${file:none}"):                                     "cannot be read",
+		provider("${CONTROL}"):                                       "control character",
+		head + "[state]\nsecret = '12345678'":                        "fewer than 32",
+		head + "[state]\nsecret = '${WEAK}'":                         "fewer than 32",
+		head + "[state]\nsecret = '${SAME}'":                         "not random",
 		head + "[state]\nsecret = '" + strings.Repeat("0", 64) + "'": "not random",
 	})(t)
 }
