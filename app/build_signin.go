@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"reflect"
 	"runtime"
 	"time"
@@ -269,6 +268,3 @@ func (v *vault) Save(ctx context.Context, data []byte, version uint64) error {
 
 // sameSection tells whether two parts of configurations are the same.
 func sameSection(a, b any) bool { return reflect.DeepEqual(a, b) }
-
-// jwks answers with the public keys of signed tokens.
-func (d *desk) jwks() http.Handler { return d.keys.JWKS() }

@@ -208,7 +208,7 @@ func swapped(t *testing.T, h *house) {
 func futureAuthTime(t *testing.T, h *house) {
 	m := h.open()
 	s, ticket := h.begin(m, func(o *session.Start) { o.AuthTime = time.Now().Add(1e6 * time.Hour) })
-	if s.Expires().Sub(time.Now()) > limits().Lifetime {
+	if time.Until(s.Expires()) > limits().Lifetime {
 		t.Errorf("lasts until %v", s.Expires())
 	}
 	pass(limits().Lifetime)
