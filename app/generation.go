@@ -124,6 +124,7 @@ func (g *generation) retire(next *generation) {
 	g.closeOrders(next)
 	g.closeBoard(next)
 	g.closeProviders(next)
+	g.closeDesk(next)
 }
 
 // warn writes what is legal but unwise.
