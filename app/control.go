@@ -53,6 +53,23 @@ func (a *App) commands() map[string]command {
 		"GET /certificates":                       a.doCertificates,
 		renewal:                                   a.doRenew,
 		"GET /root":                               a.doRoot,
+		"GET /users":                              a.doUsers,
+		"POST /users":                             a.doAddUser,
+		"GET /users/{user}":                       a.doUser,
+		"DELETE /users/{user}":                    a.doDeleteUser,
+		"POST /users/{user}/state":                a.doUserState,
+		"POST /users/{user}/invitation":           a.doInvite,
+		"GET /users/{user}/tokens":                a.doTokens,
+		"POST /users/{user}/tokens":               a.doAddToken,
+		"DELETE /users/{user}/sessions":           a.doEndSessions,
+		"GET /groups":                             a.doGroups,
+		"PUT /groups/{group}/members/{user}":      a.doJoin,
+		"DELETE /groups/{group}/members/{user}":   a.doPart,
+		"GET /sessions":                           a.doSessions,
+		"DELETE /sessions/{id}":                   a.doEndSession,
+		"DELETE /tokens/{id}":                     a.doDeleteToken,
+		"GET /events":                             a.doEvents,
+		"GET /why":                                a.doWhy,
 	}
 }
 

@@ -28,6 +28,7 @@ host and path, and balances them over servers.
 		SilenceUsage:  true,
 	}
 	root.AddCommand(newRun(), newCheck(), newReload(), newServers(), newServer(), newSticks(),
+		newUser(), newGroup(), newSession(), newToken(), newEvents(), newWhy(),
 		newConnections(), newBackends(), newCerts(), newVersion(), newDemo(), newConfig())
 	for _, cmd := range append(root.Commands(), root) {
 		cmd.SuggestionsMinimumDistance = 2
