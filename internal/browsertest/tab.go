@@ -108,9 +108,24 @@ func (b *Tab) Heard() []string {
 // Do takes steps one after the other.
 func (b *Tab) Do(steps ...Step) {
 	b.t.Helper()
-	if err := b.Try(steps...); err != nil {
-		b.t.Fatal(err)
+	for _, step := range steps {
+		err := b.Try(step)
+		for n := 0; n < moved && gone(err); n++ {
+			err = b.Try(step)
+		}
+		if err != nil {
+			b.t.Fatal(err)
+		}
 	}
+}
+
+// moved is how often a step is tried whose element is taken away meanwhile.
+const moved = 5
+
+// gone tells whether a step has found its element on a page that another one was about
+// to replace: it did nothing yet.
+func gone(err error) bool {
+	return err != nil && strings.Contains(err.Error(), "Could not find node with given id")
 }
 
 // Try is Do for steps that need not succeed.
