@@ -51,7 +51,11 @@ func tellAll(_ int64, c net.Conn, r *http.Request) bool {
 }
 
 // The server learns who it is from us alone, and nothing of how we know.
-func TestGateTellsTheServer(t *testing.T) {
+func TestSecurityGate(t *testing.T) {
+	t.Run("ID-18_RS-14_our_cookies_are_ours_and_identity_too", gateTellsTheServer)
+}
+
+func gateTellsTheServer(t *testing.T) {
 	f, _ := gated(t, tellAll, func(q *gate.Question) gate.Verdict {
 		if string(q.Path) != "/a" || string(q.Host) != "a" || string(q.Authority) != "A:80" || q.Secure {
 			t.Errorf("the gate was asked %+v", q)

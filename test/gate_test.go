@@ -3,6 +3,7 @@ package test_test
 import (
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -95,6 +96,30 @@ func TestSecurityGate(t *testing.T) {
 		}
 		if p := other.open("https://app.example/"); p.status != 200 || p.hops != 0 {
 			t.Errorf("another session: %d after %d redirects", p.status, p.hops)
+		}
+	})
+}
+
+func TestSecurityGateFloods(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(tellHead))
+	t.Cleanup(server.Close)
+	h := &gatedHouse{edgetest.Start(t, gatedSite(server.URL, "[timeouts]\nclient = \"300ms\"\n")), t}
+	t.Run("COOK-08_a_cookie_bomb_is_told", func(t *testing.T) {
+		bomb := strings.Repeat("a=1; ", 8000)
+		m := h.DialTLS(t, "app.example").Send("GET / HTTP/1.1⏎Host: app.example⏎Cookie: " + bomb + "⏎⏎").Answer()
+		if m.Status != http.StatusRequestHeaderFieldsTooLarge {
+			t.Errorf("answer %d, want 431", m.Status)
+		}
+	})
+	t.Run("SLOW-10_a_form_that_does_not_come", func(t *testing.T) {
+		began := time.Now()
+		c := h.DialTLS(t, "login.example").Send("POST /sign_in HTTP/1.1⏎Host: login.example⏎" +
+			"Origin: https://login.example⏎Content-Type: application/x-www-form-urlencoded⏎Content-Length: 50⏎⏎login=")
+		if m, err := c.TryAnswer("POST"); err == nil && m.Status < 400 {
+			t.Errorf("answer %d", m.Status)
+		}
+		if took := time.Since(began); took > edgetest.Patience/2 {
+			t.Errorf("the form was waited for %v", took)
 		}
 	})
 }

@@ -14,6 +14,7 @@ import (
 
 func TestSecurity(t *testing.T) {
 	for id, test := range map[string]func(*testing.T, *house){
+		"DOS-10_a_user_has_only_so_many_sessions":       manySessions,
 		"COOK-01_renewed_at_a_new_sign-in":              renewed,
 		"COOK-06_one_spelling_of_a_ticket":              oneSpelling,
 		"COOK-09_nothing_after_the_end":                 nothingAfterEnd,
@@ -28,6 +29,21 @@ func TestSecurity(t *testing.T) {
 		"RLD-07_a_reload_changes_limits_for_those_here": newLimits,
 	} {
 		t.Run(id, func(t *testing.T) { in(t, test) })
+	}
+}
+
+func manySessions(t *testing.T, h *house) {
+	m := h.open()
+	_, first := h.begin(m)
+	for range 99 {
+		pass(time.Millisecond)
+		h.begin(m)
+	}
+	if !found(m, first) || len(m.Of("u1")) != 100 {
+		t.Fatalf("%d sessions", len(m.Of("u1")))
+	}
+	if _, last := h.begin(m); found(m, first) || !found(m, last) || len(m.Of("u1")) != 100 {
+		t.Errorf("%d sessions, the oldest found: %v", len(m.Of("u1")), found(m, first))
 	}
 }
 

@@ -143,23 +143,6 @@ func TestNobodyBegins(t *testing.T) {
 	})
 }
 
-func TestAUserHasOnlySoManySessions(t *testing.T) {
-	in(t, func(t *testing.T, h *house) {
-		m := h.open()
-		_, first := h.begin(m)
-		for range 99 {
-			pass(time.Millisecond)
-			h.begin(m)
-		}
-		if !found(m, first) || len(m.Of("u1")) != 100 {
-			t.Fatalf("%d sessions", len(m.Of("u1")))
-		}
-		if _, last := h.begin(m); found(m, first) || !found(m, last) || len(m.Of("u1")) != 100 {
-			t.Errorf("%d sessions, the oldest found: %v", len(m.Of("u1")), found(m, first))
-		}
-	})
-}
-
 func TestTicketsOfHosts(t *testing.T) {
 	in(t, func(t *testing.T, h *house) {
 		m := h.open()
