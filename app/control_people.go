@@ -258,6 +258,7 @@ func (a *App) doDeleteUser(r *http.Request) (any, error) {
 
 // GroupStatus is a group with its members of the store and of the configuration.
 type GroupStatus struct {
+	// Name is the group's, Members are names of users.
 	Name    string   `json:"name"`
 	Members []string `json:"members"`
 }

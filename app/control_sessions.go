@@ -13,6 +13,7 @@ import (
 
 // SessionStatus is a session as the control socket tells of it. Its ID opens nothing.
 type SessionStatus struct {
+	// ID is what ends it, User whose it is.
 	ID   string `json:"id"`
 	User string `json:"user"`
 	// Provider is where the user signed in, MFA says that with a second factor.
