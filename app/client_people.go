@@ -22,7 +22,8 @@ func (c Client) User(ctx context.Context, name string) (UserStatus, error) {
 	return ask[UserStatus](ctx, c, http.MethodGet, userPath(name), nil)
 }
 
-// AddUser makes a user, and a link by which they choose a password.
+// AddUser makes a user, and a link by which they choose a password unless they have
+// one already or need none.
 func (c Client) AddUser(ctx context.Context, u NewUser) (Invitation, error) {
 	return ask[Invitation](ctx, c, http.MethodPost, "/users", u)
 }
@@ -34,7 +35,20 @@ func (c Client) InviteUser(ctx context.Context, name string) (Invitation, error)
 
 // SetUserState makes a user "active" or "disabled", which ends their sessions.
 func (c Client) SetUserState(ctx context.Context, name, state string) (UserStatus, error) {
-	return ask[UserStatus](ctx, c, http.MethodPost, userPath(name)+"/state", userState{state})
+	asked := userState{State: state}
+	return ask[UserStatus](ctx, c, http.MethodPost, userPath(name)+"/state", asked)
+}
+
+// ApproveUser lets in a user who waits for approval, and no other.
+func (c Client) ApproveUser(ctx context.Context, name string) (UserStatus, error) {
+	asked := userState{State: string(user.Active), From: string(user.Pending)}
+	return ask[UserStatus](ctx, c, http.MethodPost, userPath(name)+"/state", asked)
+}
+
+// SetPassword gives a user a password, which ends their sessions.
+func (c Client) SetPassword(ctx context.Context, name, password string) (UserStatus, error) {
+	asked := newPassword{password}
+	return ask[UserStatus](ctx, c, http.MethodPost, userPath(name)+"/password", asked)
 }
 
 // DeleteUser deletes a user with all tokens and sessions.
@@ -48,6 +62,22 @@ func (c Client) Groups(ctx context.Context) ([]GroupStatus, error) {
 	return ask[[]GroupStatus](ctx, c, http.MethodGet, "/groups", nil)
 }
 
+// Group tells of one group.
+func (c Client) Group(ctx context.Context, name string) (GroupStatus, error) {
+	return ask[GroupStatus](ctx, c, http.MethodGet, groupPath(name), nil)
+}
+
+// AddGroup makes a group, unless it is there.
+func (c Client) AddGroup(ctx context.Context, name string) (GroupStatus, error) {
+	return ask[GroupStatus](ctx, c, http.MethodPut, groupPath(name), nil)
+}
+
+// DeleteGroup takes all members out of a group, and then the group away.
+func (c Client) DeleteGroup(ctx context.Context, name string) error {
+	_, err := ask[done](ctx, c, http.MethodDelete, groupPath(name), nil)
+	return err
+}
+
 // JoinGroup puts a user into a group, which is made when there is none.
 func (c Client) JoinGroup(ctx context.Context, group, name string) (UserStatus, error) {
 	return ask[UserStatus](ctx, c, http.MethodPut, memberPath(group, name), nil)
@@ -58,8 +88,10 @@ func (c Client) LeaveGroup(ctx context.Context, group, name string) (UserStatus,
 	return ask[UserStatus](ctx, c, http.MethodDelete, memberPath(group, name), nil)
 }
 
+func groupPath(name string) string { return "/groups/" + segment(name) }
+
 func memberPath(group, name string) string {
-	return "/groups/" + segment(group) + "/members/" + segment(name)
+	return groupPath(group) + "/members/" + segment(name)
 }
 
 // Sessions lists the sessions of a user, or for "" of everybody.
@@ -83,9 +115,13 @@ func (c Client) EndSessions(ctx context.Context, name string) (int, error) {
 	return d.Done, err
 }
 
-// Tokens lists the tokens of a user.
-func (c Client) Tokens(ctx context.Context, name string) ([]user.Token, error) {
-	return ask[[]user.Token](ctx, c, http.MethodGet, userPath(name)+"/tokens", nil)
+// Tokens lists the tokens of a user, or for "" of everybody.
+func (c Client) Tokens(ctx context.Context, name string) ([]NamedToken, error) {
+	path := "/tokens"
+	if name != "" {
+		path = userPath(name) + "/tokens"
+	}
+	return ask[[]NamedToken](ctx, c, http.MethodGet, path, nil)
 }
 
 // AddToken makes a token of a user.
@@ -104,8 +140,7 @@ func (c Client) Events(ctx context.Context, limit int) ([]audit.Event, error) {
 	return ask[[]audit.Event](ctx, c, http.MethodGet, "/events?limit="+strconv.Itoa(limit), nil)
 }
 
-// Why tells what becomes of a request of a user, "-" being nobody.
-func (c Client) Why(ctx context.Context, name, address string) (Why, error) {
-	query := url.Values{"user": {name}, "url": {address}}
-	return ask[Why](ctx, c, http.MethodGet, "/why?"+query.Encode(), nil)
+// Why tells what becomes of a request.
+func (c Client) Why(ctx context.Context, q Question) (Why, error) {
+	return ask[Why](ctx, c, http.MethodGet, "/why?"+q.query().Encode(), nil)
 }

@@ -1,8 +1,8 @@
 package app
 
 import (
-	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -10,12 +10,15 @@ import (
 
 	"doorward/auth/audit"
 	"doorward/auth/directory"
-	"doorward/auth/portal"
+	"doorward/auth/local"
 	"doorward/auth/user"
 )
 
-// errNoSignIn is an instance where nobody can sign in.
-var errNoSignIn = errors.New("the configuration has no [sign_in]: there are no users")
+// What is refused at the control socket about people.
+var (
+	errNoSignIn    = errors.New("the configuration has no [sign_in]: there are no users")
+	errNoPasswords = errors.New("sign_in.local_users is false: nobody signs in with a password")
+)
 
 // UserStatus is a user as the control socket tells of them.
 type UserStatus struct {
@@ -28,15 +31,33 @@ type UserStatus struct {
 	// State is "active", "pending" or "disabled". Service accounts have tokens only.
 	State   string `json:"state"`
 	Service bool   `json:"service,omitempty"`
-	// Groups are all groups by name, with where the user has each from.
-	Groups map[string]string `json:"groups"`
+	// Groups are all groups by name, with where the user has each from. GroupsUnknown
+	// says that a provider could not tell all of them. Roles are those of providers.
+	Groups        map[string]string `json:"groups"`
+	GroupsUnknown bool              `json:"groups_unknown,omitempty"`
+	Roles         []string          `json:"roles,omitempty"`
 	// Providers are where the user has an account to sign in with; "local" is a
-	// password.
-	Providers []string `json:"providers"`
+	// password. Accounts are those at providers.
+	Providers []string        `json:"providers"`
+	Accounts  []AccountStatus `json:"accounts,omitempty"`
 	// Sessions and Tokens are how many there are.
 	Sessions int `json:"sessions"`
 	Tokens   int `json:"tokens"`
-	// SignedIn is when somebody last signed in; zero is never.
+	// Created is when the user was made, SignedIn when somebody last signed in; zero is
+	// never.
+	Created  time.Time `json:"created"`
+	SignedIn time.Time `json:"signed_in,omitzero"`
+}
+
+// AccountStatus is the account at a provider that signs a user in.
+type AccountStatus struct {
+	// Provider is its name in the configuration, Subject what the account is known by
+	// there.
+	Provider string `json:"provider"`
+	Subject  string `json:"subject"`
+	// Name and Email are what the provider said at the last sign-in, which was then.
+	Name     string    `json:"name,omitempty"`
+	Email    string    `json:"email,omitempty"`
 	SignedIn time.Time `json:"signed_in,omitzero"`
 }
 
@@ -46,43 +67,71 @@ type NewUser struct {
 	Name  string `json:"name"`
 	Title string `json:"title,omitempty"`
 	Email string `json:"email,omitempty"`
-	// Groups are those of the store to be in. Admin adds that of administrators.
+	// Groups are those to be in, which have to be there. Admin adds that of
+	// administrators.
 	Groups []string `json:"groups,omitempty"`
 	Admin  bool     `json:"admin,omitempty"`
 	// Service makes an account that has tokens only.
 	Service bool `json:"service,omitempty"`
+	// Password is the user's; empty makes a link by which the user chooses one.
+	Password string `json:"password,omitempty"`
 }
 
-// Invitation is a user with the address where they choose a password.
-type Invitation struct {
-	User UserStatus `json:"user"`
-	// Link is good once, until Expires; empty for services.
-	Link    string    `json:"link,omitempty"`
-	Expires time.Time `json:"expires,omitzero"`
-}
-
-// inviteTime is how long a link to choose a password is good.
-const inviteTime = 72 * time.Hour
-
-// signedIn is the sign-in in force.
-func (a *App) signInNow() (*signIn, error) {
-	if s := a.live.Load().signIn; s != nil {
-		return s, nil
+// signInNow is the generation in force, which has sign-in.
+func (a *App) signInNow() (*generation, error) {
+	if g := a.live.Load(); g.signIn != nil {
+		return g, nil
 	}
 	return nil, &askError{http.StatusNotFound, errNoSignIn}
 }
 
-// person is the user that a request is about.
-func (s *signIn) person(r *http.Request) (*user.Person, error) {
-	name := r.PathValue("user")
+// about is the generation in force and the user in the path.
+func (a *App) about(r *http.Request) (*generation, *user.User, error) {
+	g, err := a.signInNow()
+	if err != nil {
+		return nil, nil, err
+	}
+	p, err := g.signIn.find(r.PathValue("user"))
+	if err != nil {
+		return nil, nil, err
+	}
+	return g, p.View().User, nil
+}
+
+// find finds a user by name, e-mail address or ID.
+func (s *signIn) find(name string) (*user.Person, error) {
 	p := s.directory.ByName(name)
 	if p == nil {
 		p = s.directory.Person(name)
 	}
-	if p == nil {
-		return nil, &askError{http.StatusNotFound, errors.New("there is no user " + name)}
+	if p != nil {
+		return p, nil
 	}
-	return p, nil
+	var names []string
+	for _, other := range s.directory.All() {
+		names = append(names, other.View().User.Name)
+	}
+	return nil, unknown("user", name, names)
+}
+
+// unknown is a name that nothing has, with the one that was meant perhaps.
+func unknown(what, name string, known []string) error {
+	return &askError{http.StatusNotFound, fmt.Errorf("no such %s: %q%s", what, name,
+		meant(name, known))}
+}
+
+// conflict is what cannot be done as things are.
+func conflict(format string, args ...any) error {
+	return &askError{http.StatusConflict, fmt.Errorf(format, args...)}
+}
+
+// statusByID is what is told of the user with the ID; nobody was deleted meanwhile.
+func (s *signIn) statusByID(id string) (UserStatus, error) {
+	p := s.directory.Person(id)
+	if p == nil {
+		return UserStatus{}, unknown("user", id, nil)
+	}
+	return s.status(p), nil
 }
 
 func (s *signIn) status(p *user.Person) UserStatus {
@@ -90,20 +139,33 @@ func (s *signIn) status(p *user.Person) UserStatus {
 	u := v.User
 	out := UserStatus{
 		ID: u.ID, Name: u.Name, Title: u.Title, Email: u.Email, State: string(u.State),
-		Service: u.Service, Groups: map[string]string{}, Providers: []string{},
-		Sessions: len(s.sessions.Of(u.ID)), Tokens: len(s.directory.Tokens(u.ID)),
-		SignedIn: u.SignedIn,
-	}
-	for _, g := range v.Groups {
-		out.Groups[g] = v.Sources[g]
+		Service: u.Service, Groups: groupsOf(v), GroupsUnknown: v.GroupsUnknown, Roles: v.Roles,
+		Providers: []string{}, Sessions: len(s.sessions.Of(u.ID)),
+		Tokens: len(s.directory.Tokens(u.ID)), Created: u.Created, SignedIn: u.SignedIn,
 	}
 	if u.HasPassword {
-		out.Providers = append(out.Providers, "local")
+		out.Providers = append(out.Providers, localProvider)
 	}
 	for _, i := range u.Identities {
 		out.Providers = append(out.Providers, i.Provider)
+		out.Accounts = append(out.Accounts, AccountStatus{
+			Provider: i.Provider, Subject: i.Subject, Name: i.Name, Email: i.Email,
+			SignedIn: i.SignedIn,
+		})
 	}
 	return out
+}
+
+// localProvider stands for a password among the names of providers.
+const localProvider = "local"
+
+// groupsOf are the groups of a user, with where each comes from.
+func groupsOf(v *user.View) map[string]string {
+	groups := map[string]string{}
+	for _, name := range v.Groups {
+		groups[name] = v.Sources[name]
+	}
+	return groups
 }
 
 // note records what somebody did at the control socket.
@@ -120,102 +182,82 @@ func misused(err error) error {
 		return &askError{http.StatusBadRequest, err}
 	case errors.Is(err, directory.ErrNotFound):
 		return &askError{http.StatusNotFound, err}
+	case errors.Is(err, local.ErrBusy):
+		return &askError{http.StatusServiceUnavailable, err}
 	}
 	return err
 }
 
 func (a *App) doUsers(*http.Request) (any, error) {
-	s, err := a.signInNow()
+	g, err := a.signInNow()
 	if err != nil {
 		return nil, err
 	}
 	list := []UserStatus{}
-	for _, p := range s.directory.All() {
-		list = append(list, s.status(p))
+	for _, p := range g.signIn.directory.All() {
+		list = append(list, g.signIn.status(p))
 	}
 	return list, nil
 }
 
 func (a *App) doUser(r *http.Request) (any, error) {
-	s, err := a.signInNow()
+	g, u, err := a.about(r)
 	if err != nil {
 		return nil, err
 	}
-	p, err := s.person(r)
-	if err != nil {
-		return nil, err
-	}
-	return s.status(p), nil
+	return g.signIn.statusByID(u.ID)
 }
 
 func (a *App) doAddUser(r *http.Request) (any, error) {
-	s, err := a.signInNow()
+	g, err := a.signInNow()
 	if err != nil {
 		return nil, err
 	}
+	s := g.signIn
 	var asked NewUser
 	if err := readBody(r, &asked); err != nil {
 		return nil, err
 	}
+	for _, name := range asked.Groups {
+		if known := s.directory.Groups(); !slices.Contains(known, name) {
+			return nil, unknown("group", name, known)
+		}
+	}
 	if asked.Admin && !slices.Contains(asked.Groups, adminGroup) {
 		asked.Groups = append(asked.Groups, adminGroup)
 	}
-	p, err := s.directory.Create(r.Context(), user.User{
+	u := user.User{
 		Name: asked.Name, Title: asked.Title, Email: asked.Email, Groups: asked.Groups,
 		Service: asked.Service, State: user.Active,
-	})
+	}
+	if err := g.checkPassword(&u, asked.Password); asked.Password != "" && err != nil {
+		return nil, err
+	}
+	made, err := g.makeUser(r.Context(), u, asked.Password)
 	if err != nil {
 		return nil, misused(err)
 	}
-	s.note(r, audit.UserCreated, p.View().User.Name, strings.Join(asked.Groups, ", "))
-	return a.invite(r.Context(), s, p)
+	detail := ""
+	if len(asked.Groups) > 0 {
+		detail = "in the groups " + strings.Join(asked.Groups, ", ")
+	}
+	s.note(r, audit.UserCreated, made.Name, detail)
+	if made.Service || asked.Password != "" || !g.cfg.SignIn.LocalUsers {
+		status, err := s.statusByID(made.ID)
+		return Invitation{User: status}, err
+	}
+	return g.invite(r.Context(), made)
 }
 
-func (a *App) doInvite(r *http.Request) (any, error) {
-	s, err := a.signInNow()
-	if err != nil {
-		return nil, err
-	}
-	p, err := s.person(r)
-	if err != nil {
-		return nil, err
-	}
-	s.note(r, audit.UserChanged, p.View().User.Name, "a link to choose a password")
-	return a.invite(r.Context(), s, p)
-}
-
-// invite makes the link by which a user chooses a password; older ones end.
-func (a *App) invite(ctx context.Context, s *signIn, p *user.Person) (any, error) {
-	out := Invitation{User: s.status(p)}
-	cfg := a.live.Load().cfg
-	if p.View().User.Service || !cfg.SignIn.LocalUsers {
-		return out, nil
-	}
-	if err := s.directory.EndLinks(ctx, portal.InvitePurpose, p.View().User.ID); err != nil {
-		return nil, err
-	}
-	out.Expires = time.Now().Add(inviteTime)
-	code, err := s.directory.CreateLink(ctx, directory.Link{
-		Purpose: portal.InvitePurpose, UserID: p.View().User.ID, Expires: out.Expires,
-	})
-	if err != nil {
-		return nil, misused(err)
-	}
-	out.Link = "https://" + cfg.SignIn.Host + "/setup?code=" + code
-	return out, nil
-}
-
-// userState is what a user is to become.
+// userState is what a user is to become, of one that is From now; empty is whatever it
+// is.
 type userState struct {
 	State string `json:"state"`
+	From  string `json:"from,omitempty"`
 }
 
 func (a *App) doUserState(r *http.Request) (any, error) {
-	s, err := a.signInNow()
-	if err != nil {
-		return nil, err
-	}
-	p, err := s.person(r)
+	g, u, err := a.about(r)
 	if err != nil {
 		return nil, err
 	}
@@ -223,95 +265,40 @@ func (a *App) doUserState(r *http.Request) (any, error) {
 	if err := readBody(r, &asked); err != nil {
 		return nil, err
 	}
-	if p, err = s.directory.Update(r.Context(), p.View().User.ID, func(u *user.User) error {
-		u.State = user.State(asked.State)
+	state := user.State(asked.State)
+	if state != user.Active && state != user.Disabled {
+		return nil, misasked("state %q is none of active, disabled", asked.State)
+	}
+	p, err := g.signIn.directory.Update(r.Context(), u.ID, func(u *user.User) error {
+		if asked.From != "" && string(u.State) != asked.From {
+			return conflict("the user %q is not %s but %s", u.Name, asked.From, u.State)
+		}
+		u.State = state
 		return nil
-	}); err != nil {
+	})
+	if err != nil {
 		return nil, misused(err)
 	}
-	s.note(r, audit.UserChanged, p.View().User.Name, asked.State)
-	return s.status(p), nil
+	g.signIn.note(r, audit.UserChanged, u.Name, "now "+asked.State)
+	a.review() // what tokens have let pass, too
+	return g.signIn.status(p), nil
 }
 
-// done is the answer of what leaves nothing to say.
+// done is the answer of what leaves nothing to say: how many it was about.
 type done struct {
 	Done int `json:"done"`
 }
 
 func (a *App) doDeleteUser(r *http.Request) (any, error) {
-	s, err := a.signInNow()
+	g, u, err := a.about(r)
 	if err != nil {
 		return nil, err
 	}
-	p, err := s.person(r)
-	if err != nil {
-		return nil, err
-	}
-	u := p.View().User
-	if err := s.directory.Delete(r.Context(), u.ID); err != nil {
+	if err := g.signIn.directory.Delete(r.Context(), u.ID); err != nil {
 		return nil, misused(err)
 	}
-	s.sessions.EndUser(r.Context(), u.ID, "the user was deleted")
-	s.note(r, audit.UserDeleted, u.Name, "")
+	g.signIn.sessions.EndUser(r.Context(), u.ID, "the user was deleted")
+	g.signIn.note(r, audit.UserDeleted, u.Name, "")
+	a.review() // what tokens have let pass
 	return done{1}, nil
-}
-
-// GroupStatus is a group with its members of the store and of the configuration.
-type GroupStatus struct {
-	// Name is the group's, Members are names of users.
-	Name    string   `json:"name"`
-	Members []string `json:"members"`
-}
-
-func (a *App) doGroups(*http.Request) (any, error) {
-	s, err := a.signInNow()
-	if err != nil {
-		return nil, err
-	}
-	list := []GroupStatus{}
-	for _, name := range s.directory.Groups() {
-		g := GroupStatus{Name: name, Members: []string{}}
-		for _, p := range s.directory.All() {
-			if v := p.View(); v.In(name) {
-				g.Members = append(g.Members, v.User.Name)
-			}
-		}
-		list = append(list, g)
-	}
-	return list, nil
-}
-
-// doJoin puts a user into a group of the store, which is made when there is none.
-func (a *App) doJoin(r *http.Request) (any, error) {
-	return a.regroup(r, func(s *signIn, group, id string) error {
-		if !slices.Contains(s.directory.Groups(), group) {
-			if err := s.directory.CreateGroup(r.Context(), group); err != nil {
-				return err
-			}
-		}
-		return s.directory.AddMember(r.Context(), group, id)
-	})
-}
-
-func (a *App) doPart(r *http.Request) (any, error) {
-	return a.regroup(r, func(s *signIn, group, id string) error {
-		return s.directory.RemoveMember(r.Context(), group, id)
-	})
-}
-
-func (a *App) regroup(r *http.Request, do func(s *signIn, group, id string) error) (any, error) {
-	s, err := a.signInNow()
-	if err != nil {
-		return nil, err
-	}
-	p, err := s.person(r)
-	if err != nil {
-		return nil, err
-	}
-	group := r.PathValue("group")
-	if err := do(s, group, p.View().User.ID); err != nil {
-		return nil, misused(err)
-	}
-	s.note(r, audit.UserChanged, p.View().User.Name, strings.ToLower(r.Method)+" group "+group)
-	return s.status(s.directory.Person(p.View().User.ID)), nil
 }

@@ -158,12 +158,12 @@ func TestWhy(t *testing.T) {
 		{"alice", "https://other.example/", func(w app.Why) bool { return w.Access == "no route takes it" }},
 		{"alice", "https://login.example/", func(w app.Why) bool { return w.Route == "sign-in" }},
 	} {
-		if w, err := s.Why(s.ctx, c.user, c.url); err != nil || !c.check(w) {
+		if w, err := s.Why(s.ctx, app.Question{User: c.user, URL: c.url}); err != nil || !c.check(w) {
 			t.Errorf("why %s %s: %+v, %v", c.user, c.url, w, err)
 		}
 	}
 	for _, c := range [][2]string{{"nobody", "https://app.example/"}, {"alice", "app.example"}, {"alice", "%"}} {
-		if w, err := s.Why(s.ctx, c[0], c[1]); err == nil {
+		if w, err := s.Why(s.ctx, app.Question{User: c[0], URL: c[1]}); err == nil {
 			t.Errorf("why %v: %+v", c, w)
 		}
 	}
@@ -174,7 +174,7 @@ func TestControlWithoutSignIn(t *testing.T) {
 	if _, err := s.Users(s.ctx); err == nil || !strings.Contains(err.Error(), "[sign_in]") {
 		t.Errorf("users of nothing: %v", err)
 	}
-	if _, err := s.Why(s.ctx, "-", "https://a.example/"); err == nil {
+	if _, err := s.Why(s.ctx, app.Question{User: "-", URL: "https://a.example/"}); err == nil {
 		t.Error("why without sign-in")
 	}
 }

@@ -1,98 +1,169 @@
 package app
 
 import (
-	"bytes"
-	"errors"
-	"net"
+	"fmt"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 
 	"doorward/auth/policy"
+	"doorward/auth/user"
 	"doorward/config"
 	"doorward/proxy/route"
 )
 
+// Question is a request of which somebody wants to know what becomes of it.
+type Question struct {
+	// User is a name, "-" for nobody. URL is the address, with its scheme.
+	User, URL string
+	// Method is that of the request; empty is GET. Client is the address it comes from;
+	// empty is one from where the route lets people in.
+	Method, Client string
+}
+
+// nobody stands for a request without a user.
+const nobody = "-"
+
+// query is the question as parameters.
+func (q Question) query() url.Values {
+	values := url.Values{"user": {q.User}, "url": {q.URL}}
+	if q.Method != "" {
+		values.Set("method", q.Method)
+	}
+	if q.Client != "" {
+		values.Set("client", q.Client)
+	}
+	return values
+}
+
 // Why says what becomes of a request of somebody, and why.
 type Why struct {
-	// URL and User are what was asked about; an empty User is nobody.
-	URL  string `json:"url"`
-	User string `json:"user,omitempty"`
+	// URL, Method and User are what was asked about; an empty User is nobody.
+	URL    string `json:"url"`
+	Method string `json:"method"`
+	User   string `json:"user,omitempty"`
 	// Route is the route that takes the request, Canonical the path that it is decided
-	// on.
+	// on, Does what the route does: "backend", "redirect", "respond", "sign-in",
+	// "statistics". Status is that of the answer where no route takes it.
 	Route     string `json:"route"`
 	Canonical string `json:"path"`
-	// Access is "allowed", or in words why not; Rule is the rule, Missing what would be
-	// needed.
-	Access  string   `json:"access"`
-	Rule    string   `json:"rule,omitempty"`
-	Missing []string `json:"missing,omitempty"`
-	// Groups are the user's, with where each comes from.
-	Groups map[string]string `json:"groups,omitempty"`
+	Does      string `json:"does,omitempty"`
+	Status    int    `json:"status,omitempty"`
+	// Rule is who may pass, in words.
+	Rule string `json:"rule,omitempty"`
+	// Access begins with "allowed", or says in words why not. By is what lets the user
+	// in: "any user", "group staff", "role Admin" or "named".
+	Access string `json:"access"`
+	By     string `json:"by,omitempty"`
+	// Missing are groups, of which one would be enough, MissingRoles roles likewise.
+	// Needs is what else there has to be.
+	Missing      []string `json:"missing,omitempty"`
+	MissingRoles []string `json:"missing_roles,omitempty"`
+	Needs        []string `json:"needs,omitempty"`
+	// As is how the user was taken to be signed in.
+	As string `json:"as,omitempty"`
+	// Groups are the user's, with where each comes from. GroupsUnknown says that a
+	// provider could not tell all of them. Roles are those of providers.
+	Groups        map[string]string `json:"groups,omitempty"`
+	GroupsUnknown bool              `json:"groups_unknown,omitempty"`
+	Roles         []string          `json:"roles,omitempty"`
 	// Fields are what the server would be told about the user. Tokens are shortened.
 	Fields []string `json:"fields,omitempty"`
-	// Backend has the servers, Servers are those that take requests now.
-	Backend string   `json:"backend,omitempty"`
-	Servers []string `json:"servers,omitempty"`
+	// Backend has the servers, BackendStatus is "UP" or "DOWN", Balance how it shares
+	// requests out. Servers are those that it would be shared out over now. Server is the
+	// one that would be chosen, where that can be foretold, ServerBy why.
+	Backend       string   `json:"backend,omitempty"`
+	BackendStatus string   `json:"backend_status,omitempty"`
+	Balance       string   `json:"balance,omitempty"`
+	Servers       []string `json:"servers,omitempty"`
+	Server        string   `json:"server,omitempty"`
+	ServerBy      string   `json:"server_by,omitempty"`
+}
+
+// inquiry is a question at work.
+type inquiry struct {
+	*generation
+	url    *url.URL
+	client netip.Addr // the zero Addr: not told
+	view   *user.View // nil: nobody
+	asked  policy.Asked
+	out    Why
 }
 
 func (a *App) doWhy(r *http.Request) (any, error) {
-	query, err := readQuery(r, "user", "url")
+	q, err := a.inquire(r)
 	if err != nil {
 		return nil, err
 	}
-	s, err := a.signInNow()
-	if err != nil {
-		return nil, err
-	}
-	at, err := url.Parse(query.Get("url"))
-	if err != nil || at.Host == "" {
-		return nil, misasked("url=%q is no address such as https://app.example.com/path", query.Get("url"))
-	}
-	g := a.live.Load()
-	out := Why{URL: at.String(), User: query.Get("user")}
-	c := g.routeOf(at, &out)
+	c := q.findRoute()
 	if c == nil {
-		out.Access = "no route takes it"
-		return out, nil
+		return q.out, nil
 	}
-	out.Route, out.Backend = c.Name, c.Backend
-	if b := g.backends[c.Backend]; b != nil {
-		for _, server := range b.Servers() {
-			if server.Usable() {
-				out.Servers = append(out.Servers, server.Name())
-			}
+	if err := q.askGate(c); err != nil {
+		return nil, err
+	}
+	if b := q.backends[c.Backend]; q.out.Does == "backend" && b != nil {
+		status, err := newServersOf(a, c.Backend)
+		if err != nil {
+			return nil, err
 		}
+		q.foretell(b, status)
 	}
-	return out, s.explain(g, c, &out)
+	return q.out, nil
 }
 
-// routeOf is the route that takes a GET of the address, nil when there is none.
-func (g *generation) routeOf(at *url.URL, out *Why) *config.Route {
-	host, _, err := net.SplitHostPort(at.Host)
+// newServersOf is a backend as it is now.
+func newServersOf(a *App, name string) (*BackendStatus, error) {
+	list := newServers(a.View())
+	return list.backend(name)
+}
+
+// inquire reads a question.
+func (a *App) inquire(r *http.Request) (*inquiry, error) {
+	query, err := readQuery(r, "user", "url", "method", "client")
 	if err != nil {
-		host = at.Host
+		return nil, err
 	}
-	canonical, ok := route.CanonicalHost(nil, []byte(host))
-	if !ok {
-		return nil
+	g, err := a.signInNow()
+	if err != nil {
+		return nil, err
 	}
-	res := g.snapshot.Table.Match(&route.Request{
-		Host: canonical, Path: []byte(at.EscapedPath()), Query: []byte(at.RawQuery),
-		Method: []byte(http.MethodGet), Fields: noFields{},
-	})
-	if res.Rule < 0 {
-		return nil
+	q := &inquiry{generation: g}
+	address, name := query.Get("url"), query.Get("user")
+	q.url, err = url.Parse(address)
+	if err != nil || q.url.Host == "" || q.url.Scheme != "https" && q.url.Scheme != "http" {
+		return nil, misasked("%q is no address such as https://app.example.com/path", address)
 	}
-	out.Canonical = string(bytes.Clone(res.Path))
-	name := g.snapshot.Routes[res.Rule].Name
-	for i := range g.cfg.Routes {
-		if g.cfg.Routes[i].Name == name {
-			return &g.cfg.Routes[i]
+	if text := query.Get("client"); text != "" {
+		if q.client, err = netip.ParseAddr(text); err != nil {
+			return nil, misasked("the client %q is no address such as 192.0.2.1", text)
 		}
+		q.client = q.client.Unmap()
 	}
-	out.Route = name // one of our own
-	return nil
+	method := query.Get("method")
+	if method == "" {
+		method = http.MethodGet
+	}
+	q.out = Why{URL: address, Method: method}
+	q.asked.Method = []byte(method)
+	if name != "" && name != nobody {
+		p, err := g.signIn.find(name)
+		if err != nil {
+			return nil, err
+		}
+		q.know(p.View())
+	}
+	return q, nil
+}
+
+// know is about whom the question is. The view is another one with the same facts, so
+// that an answer leaves nothing in the caches of the real one.
+func (q *inquiry) know(v *user.View) {
+	q.view = user.NewView(v.User, v.Groups, v.Roles, v.Sources)
+	q.view.GroupsUnknown = v.GroupsUnknown
+	q.out.User, q.out.Groups, q.out.Roles = v.User.Name, groupsOf(v), v.Roles
+	q.out.GroupsUnknown = v.GroupsUnknown
 }
 
 // noFields is a request without any.
@@ -101,52 +172,100 @@ type noFields struct{}
 // Field implements route.Fields.
 func (noFields) Field(string, int) ([]byte, bool) { return nil, false }
 
-// explain says what the gate of the route would do.
-func (s *signIn) explain(g *generation, c *config.Route, out *Why) error {
-	rule, err := accessRule(c)
-	if err != nil {
-		return err
-	}
-	asked := policy.Asked{Method: []byte(http.MethodGet), Path: []byte(out.Canonical)}
-	if out.User == "" || out.User == "-" {
-		out.User, out.Access = "", "asks to sign in"
-		if rule.Open(asked) {
-			out.Access = "allowed: nobody has to sign in"
-		}
+// findRoute is the route that takes the request, as its section or one made up for a
+// route of our own; nil when there is none.
+func (q *inquiry) findRoute() *config.Route {
+	host, ok := route.CanonicalHost(nil, []byte(q.url.Host))
+	if !ok {
+		q.lost(http.StatusBadRequest, "no route takes it: that is no host of HTTP")
 		return nil
 	}
-	p := s.directory.ByName(out.User)
-	if p == nil {
-		return &askError{http.StatusNotFound, errors.New("there is no user " + out.User)}
+	path := q.url.EscapedPath()
+	if path == "" {
+		path = "/"
 	}
-	v := p.View()
-	out.Groups = map[string]string{}
-	for _, name := range v.Groups {
-		out.Groups[name] = v.Sources[name]
-	}
-	// Networks, the provider and the second factor are those of a session: what can be
-	// said of the user alone is said.
-	e := rule.Explain(v, false, "", asked)
-	out.Rule, out.Missing = e.Rule, e.Missing
-	out.Access = e.Decision.String()
-	if rule.Open(asked) {
-		out.Access = "allowed: nobody has to sign in"
+	res := q.snapshot.Table.Match(&route.Request{
+		Host: host, Path: []byte(path), Query: []byte(q.url.RawQuery),
+		Method: q.asked.Method, Client: q.client, Fields: noFields{},
+	})
+	switch {
+	case res.Bad:
+		q.lost(http.StatusBadRequest, "no route takes it: its path can be read in two ways")
+		return nil
+	case res.Rule < 0 && res.Known:
+		q.lost(http.StatusNotFound, "no route takes it")
+		return nil
+	case res.Rule < 0:
+		q.lost(http.StatusMisdirectedRequest, "no route takes it")
 		return nil
 	}
-	head, err := g.identityHead(c)
-	if err != nil {
-		return err
+	q.out.Route, q.out.Canonical = q.snapshot.Routes[res.Rule].Name, string(res.Path)
+	q.asked.Path = res.Path
+	// Our own routes stand before those of the configuration.
+	if i := res.Rule - (len(q.snapshot.Routes) - len(q.cfg.Routes)); i >= 0 {
+		c := &q.cfg.Routes[i]
+		q.out.Does = actionOf(c)
+		return c
 	}
-	fields, err := head.Head(v)
-	if err != nil {
-		out.Access = err.Error()
+	return q.ownRoute()
+}
+
+func (q *inquiry) lost(status int, why string) { q.out.Status, q.out.Access = status, why }
+
+// ownRoute is what has no section of a route.
+func (q *inquiry) ownRoute() *config.Route {
+	if q.board != nil && q.out.Route == q.boardName() {
+		q.out.Does = "statistics"
+		return &config.Route{Name: q.out.Route, Access: q.cfg.Stats.Access}
 	}
-	for line := range strings.Lines(string(fields)) {
-		name, value, _ := strings.Cut(strings.TrimRight(line, "\r\n"), ": ")
-		if strings.HasPrefix(value, "ey") && len(value) > 40 {
-			value = value[:20] + "…"
+	q.out.Does = "sign-in"
+	return &config.Route{Name: q.out.Route, Access: config.Access{Public: true}}
+}
+
+func actionOf(c *config.Route) string {
+	switch {
+	case c.Redirect != nil:
+		return "redirect"
+	case c.Respond != nil:
+		return "respond"
+	}
+	return "backend"
+}
+
+// ruleOf is an access rule in words.
+func ruleOf(a *config.Access) string {
+	var who, must []string
+	add := func(what string, names []string) {
+		if len(names) > 0 {
+			who = append(who, what+" "+strings.Join(names, ", "))
 		}
-		out.Fields = append(out.Fields, name+": "+value)
 	}
-	return nil
+	add("users", a.Users)
+	add("groups", a.Groups)
+	add("roles", a.Roles)
+	switch {
+	case a.Public:
+		who = []string{"everybody"}
+	case a.AnyUser:
+		who = []string{"everybody who has signed in"}
+	case len(who) == 0:
+		who = []string{"nobody"}
+	}
+	if a.Providers != nil {
+		must = append(must, "signed in with "+strings.Join(a.Providers, " or "))
+	}
+	if a.MFA {
+		must = append(must, "with a second factor")
+	}
+	if a.Networks.Given() {
+		must = append(must, "from "+strings.Join(a.Networks.Entries, ", "))
+	}
+	if a.Methods != nil {
+		must = append(must, "with "+strings.Join(a.Methods, ", "))
+	}
+	rule := strings.Join(who, "; or ")
+	if len(must) > 0 {
+		rule = fmt.Sprintf("%s; %s", rule, strings.Join(must, ", "))
+	}
+	return rule
 }

@@ -43,6 +43,7 @@ func (i *instance) client() (app.Client, error) {
 type call struct {
 	ctx         context.Context
 	client      app.Client
+	in          io.Reader
 	out, errOut io.Writer
 	args        []string
 }
@@ -63,7 +64,10 @@ func (i *instance) runFor(
 		}
 		ctx, cancel := context.WithTimeout(cmd.Context(), most)
 		defer cancel()
-		return do(&call{ctx, client, cmd.OutOrStdout(), cmd.ErrOrStderr(), args})
+		return do(&call{
+			ctx: ctx, client: client, in: cmd.InOrStdin(), out: cmd.OutOrStdout(),
+			errOut: cmd.ErrOrStderr(), args: args,
+		})
 	}
 }
 

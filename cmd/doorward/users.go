@@ -13,55 +13,49 @@ import (
 	"doorward/app"
 )
 
-// branch is a command that only has others below it.
-func branch(use, short string, below ...*cobra.Command) *cobra.Command {
-	cmd := &cobra.Command{
-		Use: use, Short: short, Args: noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	cmd.AddCommand(below...)
-	return cmd
-}
-
-// asked is a command that asks the instance, with --json.
-func asked(use, short string, args cobra.PositionalArgs, do func(*call, bool) error) *cobra.Command {
-	var at instance
-	var asJSON bool
-	cmd := &cobra.Command{
-		Use: use, Short: short, Args: args, DisableFlagsInUseLine: true,
-		RunE: at.run(func(c *call) error { return do(c, asJSON) }),
-	}
-	at.flags(cmd)
-	jsonFlag(cmd, &asJSON)
-	return cmd
-}
+// aUser is the argument of most commands about users.
+const aUser = "the name of a user"
 
 func newUser() *cobra.Command {
 	return branch("user", "List, add and change users",
-		newUserList(), newUserShow(), newUserAdd(), newUserLink(),
-		newUserState("enable", "Let a user sign in: one that waits for approval, or was disabled", "active"),
+		newUserList(), newUserShow(), newUserAdd(), newUserPassword(), newUserLink(),
+		newUserApprove(),
+		newUserState("enable", "Let a user in who was disabled, or waits for approval", "active"),
 		newUserState("disable", "Let a user in no more, and end all sessions", "disabled"),
 		newUserDelete())
 }
 
 func newUserList() *cobra.Command {
-	return asked("list", "List all users", noArguments, func(c *call, asJSON bool) error {
-		list, err := c.client.Users(c.ctx)
-		if err != nil {
-			return err
-		}
-		if asJSON {
-			return printJSON(c.out, list)
-		}
-		t := newTable("USER", "NAME", "STATE", "SIGNS IN WITH", "GROUPS", "SESSIONS", "LAST SIGN-IN")
-		for i := range list {
-			u := &list[i]
-			t.add(u.Name, u.Title, kindOf(u), strings.Join(u.Providers, ", "),
-				strings.Join(slices.Sorted(maps.Keys(u.Groups)), ", "),
-				strconv.Itoa(u.Sessions), ago(u.SignedIn))
-		}
-		return t.print(c.out)
-	})
+	var pending bool
+	cmd := asking("list", "List all users", noArguments,
+		func(c *call) (any, func() error, error) {
+			list, err := c.client.Users(c.ctx)
+			if err != nil {
+				return nil, nil, err
+			}
+			if pending {
+				list = slices.DeleteFunc(list, func(u app.UserStatus) bool {
+					return u.State != "pending"
+				})
+			}
+			t := newTable("USER", "NAME", "STATE", "SIGNS IN WITH", "GROUPS", ">SESSIONS",
+				"LAST SIGN-IN")
+			for i := range list {
+				addUser(t, &list[i])
+			}
+			return list, c.tabling(t, "no users"), nil
+		})
+	cmd.Flags().BoolVar(&pending, "pending", false, "only those who wait for approval")
+	return cmd
+}
+
+func addUser(t *table, u *app.UserStatus) {
+	r := t.add(u.Name, orNothing(u.Title), kindOf(u), orNothing(strings.Join(u.Providers, ", ")),
+		orNothing(strings.Join(slices.Sorted(maps.Keys(u.Groups)), ", ")),
+		strconv.Itoa(u.Sessions), ago(u.SignedIn))
+	r.cells[2].colour = map[string]colour{
+		"active": green, "pending": yellow, "disabled": red,
+	}[u.State]
 }
 
 func kindOf(u *app.UserStatus) string {
@@ -71,139 +65,125 @@ func kindOf(u *app.UserStatus) string {
 	return u.State
 }
 
-// ago is how long something is past.
-func ago(at time.Time) string {
-	if at.IsZero() {
-		return "never"
-	}
-	return span(time.Since(at)) + " ago"
-}
-
 func newUserShow() *cobra.Command {
-	return asked("show USER", "Show a user, with where each group comes from",
-		exactly(1, "the name of a user"), func(c *call, asJSON bool) error {
+	return completing(asking("show USER", "Show a user, with where each group comes from",
+		exactly(1, aUser), func(c *call) (any, func() error, error) {
 			u, err := c.client.User(c.ctx, c.args[0])
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				return printJSON(c.out, u)
-			}
-			return printUser(c, &u)
-		})
+			return u, func() error { return printUser(c, &u) }, err
+		}), 0)
 }
 
 func printUser(c *call, u *app.UserStatus) error {
-	fmt.Fprintf(c.out, "%s (%s), %s\n", printable(u.Name), printable(u.Title), kindOf(u))
-	fmt.Fprintf(c.out, "  mail      %s\n  signs in  %s\n", printable(u.Email), strings.Join(u.Providers, ", "))
-	for _, g := range slices.Sorted(maps.Keys(u.Groups)) {
-		fmt.Fprintf(c.out, "  group     %s: %s\n", printable(g), printable(u.Groups[g]))
+	s := newSheet(c.out)
+	s.line("user", u.Name)
+	s.line("name", u.Title)
+	s.line("e-mail", u.Email)
+	s.line("id", u.ID)
+	s.line("state", kindOf(u))
+	s.line("created", moment(u.Created))
+	s.line("signs in", strings.Join(u.Providers, ", "))
+	s.line("last sign-in", ago(u.SignedIn))
+	for _, a := range u.Accounts {
+		s.line("account", fmt.Sprintf("%s: %s %s %s", a.Provider, a.Subject, a.Name, a.Email))
 	}
-	_, err := fmt.Fprintf(c.out, "  sessions  %d, tokens %d, last sign-in %s\n", u.Sessions, u.Tokens, ago(u.SignedIn))
-	return err
+	s.groups(u.Groups, u.GroupsUnknown)
+	s.line("roles", strings.Join(u.Roles, ", "))
+	s.line("sessions", strconv.Itoa(u.Sessions))
+	s.line("tokens", strconv.Itoa(u.Tokens))
+	return s.print()
 }
 
 func newUserAdd() *cobra.Command {
 	var u app.NewUser
-	cmd := asked("add USER [--admin] [--group GROUP]", "Add a user, and print a link to choose a password",
-		exactly(1, "the name of the user"), func(c *call, asJSON bool) error {
+	var password bool
+	cmd := asking("add USER", "Add a user, and print a link to choose a password",
+		exactly(1, "the name of the user"), func(c *call) (any, func() error, error) {
 			u.Name = c.args[0]
+			if password {
+				var err error
+				if u.Password, err = readPassword(c.in); err != nil {
+					return nil, nil, err
+				}
+			}
 			made, err := c.client.AddUser(c.ctx, u)
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				return printJSON(c.out, made)
-			}
-			return printInvitation(c, &made)
+			return made, func() error { return printInvitation(c, &made) }, err
 		})
+	cmd.Use = "add USER [--admin] [--group GROUP]... [--title NAME] [--email ADDRESS]" +
+		" [--service | --password-stdin]"
+	cmd.Long = `Adds a user and prints a link, good once and for three days, by which the user chooses
+a password. --password-stdin sets one instead: it is the first line of standard input.
+A service has neither, but tokens: see doorward token add.
+
+  doorward user add anna --title 'Anna Arendt' --email anna@example.com --group staff
+  doorward user add root --admin --password-stdin < password
+  doorward user add backup --service`
 	flags := cmd.Flags()
 	flags.BoolVar(&u.Admin, "admin", false, "put the user into the group admins")
-	flags.StringSliceVar(&u.Groups, "group", nil, "put the user into this `group`; may be given again")
+	flags.StringArrayVar(&u.Groups, "group", nil, "put the user into this `group`, for each one")
 	flags.StringVar(&u.Title, "title", "", "the `name` to show")
 	flags.StringVar(&u.Email, "email", "", "the e-mail `address`")
 	flags.BoolVar(&u.Service, "service", false, "an account for programs: it has tokens only")
+	flags.BoolVar(&password, "password-stdin", false, "read the password from standard input")
+	cmd.MarkFlagsMutuallyExclusive("service", "password-stdin")
 	return cmd
 }
 
-func printInvitation(c *call, made *app.Invitation) (err error) {
+func printInvitation(c *call, made *app.Invitation) error {
 	if made.Link == "" {
-		_, err = fmt.Fprintf(c.out, "%s is there\n", made.User.Name)
-		return err
+		return c.saying("%s is there", made.User.Name)()
 	}
-	_, err = fmt.Fprintf(c.out, "%s chooses a password here, within %s:\n%s\n",
-		made.User.Name, span(time.Until(made.Expires).Round(time.Hour)), made.Link)
-	return err
+	fmt.Fprintf(c.errOut, "%s chooses a password here, once and within %s:\n",
+		printable(made.User.Name), span(time.Until(made.Expires).Round(time.Hour)))
+	return c.saying("%s", made.Link)()
 }
 
 func newUserLink() *cobra.Command {
-	return asked("link USER", "Print a new link by which a user chooses a password",
-		exactly(1, "the name of a user"), func(c *call, asJSON bool) error {
+	return completing(asking("link USER",
+		"Print a new link by which a user chooses a password; the one before ends",
+		exactly(1, aUser), func(c *call) (any, func() error, error) {
 			made, err := c.client.InviteUser(c.ctx, c.args[0])
+			return made, func() error { return printInvitation(c, &made) }, err
+		}), 0)
+}
+
+func newUserPassword() *cobra.Command {
+	cmd := completing(asking("password USER",
+		"Set a user's password to the first line of standard input",
+		exactly(1, aUser), func(c *call) (any, func() error, error) {
+			password, err := readPassword(c.in)
 			if err != nil {
-				return err
+				return nil, nil, err
 			}
-			if asJSON {
-				return printJSON(c.out, made)
-			}
-			return printInvitation(c, &made)
-		})
+			u, err := c.client.SetPassword(c.ctx, c.args[0], password)
+			return u, c.saying("%s has another password", u.Name), err
+		}), 0)
+	cmd.Long = `Sets a user's password to the first line of standard input, and ends all sessions of the
+user. Better is doorward user link: then nobody but the user knows the password.
+
+  doorward user password anna < password`
+	return cmd
+}
+
+func newUserApprove() *cobra.Command {
+	return completing(asking("approve USER", "Let in a user who waits for approval",
+		exactly(1, aUser), func(c *call) (any, func() error, error) {
+			u, err := c.client.ApproveUser(c.ctx, c.args[0])
+			return u, c.saying("%s is %s", u.Name, u.State), err
+		}), 0)
 }
 
 func newUserState(use, short, state string) *cobra.Command {
-	return asked(use+" USER", short, exactly(1, "the name of a user"), func(c *call, asJSON bool) error {
-		u, err := c.client.SetUserState(c.ctx, c.args[0], state)
-		if err != nil {
-			return err
-		}
-		if asJSON {
-			return printJSON(c.out, u)
-		}
-		_, err = fmt.Fprintf(c.out, "%s is %s\n", u.Name, u.State)
-		return err
-	})
+	return completing(asking(use+" USER", short, exactly(1, aUser),
+		func(c *call) (any, func() error, error) {
+			u, err := c.client.SetUserState(c.ctx, c.args[0], state)
+			return u, c.saying("%s is %s", u.Name, u.State), err
+		}), 0)
 }
 
 func newUserDelete() *cobra.Command {
-	return asked("delete USER", "Delete a user, with all tokens and sessions",
-		exactly(1, "the name of a user"), func(c *call, _ bool) error {
-			return c.client.DeleteUser(c.ctx, c.args[0])
-		})
-}
-
-func newGroup() *cobra.Command {
-	list := asked("list", "List groups with their members", noArguments, func(c *call, asJSON bool) error {
-		list, err := c.client.Groups(c.ctx)
-		if err != nil {
-			return err
-		}
-		if asJSON {
-			return printJSON(c.out, list)
-		}
-		t := newTable("GROUP", "MEMBERS")
-		for _, g := range list {
-			t.add(g.Name, strings.Join(g.Members, ", "))
-		}
-		return t.print(c.out)
-	})
-	member := func(use, short, what string, do func(*call) (app.UserStatus, error)) *cobra.Command {
-		return asked(use+" GROUP USER", short, exactly(2, "a group and a user"), func(c *call, asJSON bool) error {
-			u, err := do(c)
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				return printJSON(c.out, u)
-			}
-			_, err = fmt.Fprintf(c.out, "%s is %s %s\n", u.Name, what, c.args[0])
-			return err
-		})
-	}
-	return branch("group", "List groups, and who is in them", list,
-		member("add", "Put a user into a group", "in", func(c *call) (app.UserStatus, error) {
-			return c.client.JoinGroup(c.ctx, c.args[0], c.args[1])
-		}),
-		member("remove", "Take a user out of a group", "no member of", func(c *call) (app.UserStatus, error) {
-			return c.client.LeaveGroup(c.ctx, c.args[0], c.args[1])
-		}))
+	return completing(asking("delete USER", "Delete a user, with all tokens and sessions",
+		exactly(1, aUser), func(c *call) (any, func() error, error) {
+			err := c.client.DeleteUser(c.ctx, c.args[0])
+			return gone{1}, c.saying("%s is deleted", c.args[0]), err
+		}), 0)
 }
