@@ -277,7 +277,9 @@ func describe(s *h3.Stream) {
 			s.Reset(0x2)
 			return
 		}
-		b.WriteString("body " + string(body) + "\n")
+		if len(body) > 0 { // whether an empty one ends with the head is the network's doing
+			b.WriteString("body " + string(body) + "\n")
+		}
 	}
 	for _, f := range s.Trailers() {
 		b.WriteString("trailer " + string(f.Name) + ": " + string(f.Value) + "\n")
