@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"golang.org/x/time/rate"
 
 	"doorward/internal/safe"
 	"doorward/state"
@@ -31,6 +32,10 @@ const (
 	batch       = 100
 	// patience is how long an event waits for room in the queue.
 	patience = 20 * time.Millisecond
+	// failedRate is how many failures a second the store is told of, beyond a burst of
+	// failedBurst: anybody can fail, and must not push out what others have done.
+	failedRate  = 0.1
+	failedBurst = 1000
 	// retryEvery is how often a write that went wrong is done again.
 	retryEvery = time.Second
 	// closeWithin bounds the last writes.
@@ -53,6 +58,7 @@ type Recorder struct {
 	log     *zap.Logger
 	now     func() time.Time
 	queue   chan Event
+	failed  *rate.Limiter
 	dropped atomic.Uint64
 
 	closing sync.Once
@@ -75,6 +81,7 @@ func New(o Options) *Recorder {
 		store: o.Store, events: o.Store.Log(logName, o.Keep), keep: o.Keep,
 		log: o.Log, now: o.Now, queue: make(chan Event, queueSize),
 		closed: make(chan struct{}), done: make(chan struct{}),
+		failed: rate.NewLimiter(failedRate, min(failedBurst, o.Keep/10+1)),
 	}
 	safe.Go(r.log, "audit: write", r.run)
 	return r
@@ -88,6 +95,10 @@ func (r *Recorder) Record(ctx context.Context, e Event) {
 	}
 	e = e.clean()
 	r.line(e)
+	if e.Kind == SignInFailed && !r.failed.AllowN(r.now(), 1) {
+		r.drop()
+		return
+	}
 	select {
 	case <-r.closed:
 		r.drop()
