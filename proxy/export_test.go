@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"io"
 	"net"
 	"net/netip"
 	"time"
@@ -93,6 +94,21 @@ func Upload(client, server net.Conn, clientTimeout time.Duration, head string) e
 	x.up.start()
 	<-x.up.done
 	return x.up.err
+}
+
+// HandlerBody reads the body of a request as handlers do.
+func HandlerBody(client net.Conn, clientTimeout time.Duration, head string) error {
+	s := &Snapshot{Limits: Limits{Limits: answerLimits}}
+	s.Limits.TargetBytes = answerLimits.HeadBytes
+	t, err := NewTrial(s, &Listener{}, "192.0.2.1:1", head)
+	if err != nil {
+		return err
+	}
+	t.x.c.io = netio.New(client)
+	t.x.route = &Route{ClientTimeout: clientTimeout, Request: &Changes{}}
+	t.x.up.prepare(t.x)
+	_, err = io.Copy(io.Discard, &handlerBody{x: t.x})
+	return err
 }
 
 // Buffer is a buffer that starts with room for so many bytes.

@@ -4,6 +4,7 @@ import (
 	"io"
 
 	"doorward/proxy/h1"
+	"doorward/proxy/netio"
 )
 
 // handlerBody is the body of the request as a handler reads it.
@@ -14,6 +15,7 @@ type handlerBody struct {
 	decoder h1.Chunks
 	buf     []byte
 	total   int64 // decoded
+	pace    pace
 	begun   bool
 	over    bool
 	err     error // what was wrong with it; nothing is read after that
@@ -64,20 +66,38 @@ func (b *handlerBody) fill() error {
 	if !b.x.req.Chunked {
 		p = p[:min(int64(len(p)), b.left)]
 	}
-	n, err := b.x.c.io.Read(p)
-	if n == 0 && err != nil {
+	n, err := b.receive(p)
+	switch {
+	case err == errBodySlow:
+		return err
+	case n == 0 && err != nil:
 		return io.ErrUnexpectedEOF
 	}
 	return b.decode(p[:n])
 }
 
+// receive reads from the client, which may not drip: a form would keep its handler for
+// days (security case SLOW-04).
+func (b *handlerBody) receive(p []byte) (int, error) {
+	before := netio.Now()
+	n, err := b.x.readBody(p)
+	b.pace.bytes += n
+	b.pace.waited += netio.Now() - before
+	if n > 0 && err == nil && netio.TooSlow(b.pace.bytes, b.pace.waited) {
+		return 0, errBodySlow
+	}
+	return n, err
+}
+
 func (b *handlerBody) fillStream() error {
-	n, err := b.x.stream.Read(b.buf)
+	n, err := b.receive(b.buf)
 	b.plain, b.over = b.buf[:n], err == io.EOF
 	b.total += int64(n)
 	switch most := b.x.route.BodyBytes; {
 	case most > 0 && b.total > most:
 		return errBodyLarge
+	case err == errBodySlow:
+		return err
 	case err != nil && !b.over:
 		return io.ErrUnexpectedEOF
 	}

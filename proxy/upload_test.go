@@ -56,6 +56,38 @@ func TestSecurityUploadRate(t *testing.T) {
 	}
 }
 
+// A form that drips in is given up like any other upload: its handler waits for it.
+func TestSecurityFormRate(t *testing.T) {
+	for name, c := range map[string]struct {
+		head, piece string
+		every       time.Duration // between pieces
+		tooSlow     bool
+	}{
+		"SLOW-04_one_byte_a_second":     {"Content-Length: 100", "x", time.Second, true},
+		"SLOW-11_one_byte_chunks":       {"Transfer-Encoding: chunked", "1\r\nx\r\n", time.Second, true},
+		"SLOW-04_quick_enough":          {"Content-Length: 48000", strings.Repeat("x", 480), time.Second, false},
+		"SLOW-04_slow_but_soon_through": {"Content-Length: 100", "x", 50 * time.Millisecond, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				client, ours := net.Pipe()
+				var all sync.WaitGroup
+				all.Go(func() { send(client, c.piece, c.every, strings.Contains(c.head, "chunked")) })
+				start := time.Now()
+				err := proxy.HandlerBody(ours, 30*time.Second,
+					"POST / HTTP/1.1\r\nHost: a\r\n"+c.head+"\r\n\r\n")
+				took := time.Since(start)
+				if slow := err != nil && err.Error() == "body too slow"; slow != c.tooSlow ||
+					slow != (err != nil) || slow && took > 15*time.Second {
+					t.Errorf("the error is %v after %v", err, took)
+				}
+				_, _ = client.Close(), ours.Close()
+				all.Wait()
+			})
+		})
+	}
+}
+
 // send writes a body of a hundred pieces, or as many as are taken.
 func send(to io.Writer, piece string, every time.Duration, chunked bool) {
 	var err error
