@@ -16,9 +16,7 @@ import (
 // staffed is an edge where people sign in, with a control socket and a client of it.
 func staffed(t *testing.T) steered {
 	t.Helper()
-	socket := filepath.Join(shortDir(t), "sock")
-	config := strings.Replace(site("", ""), `control = ""`, fmt.Sprintf("control = %q", socket), 1)
-	head, _, _ := strings.Cut(config, "[[route]]")
+	head, client := peopleHead(t)
 	return steered{start(t, head+`
 		[sign_in]
 		host = "login.example"
@@ -39,7 +37,16 @@ func staffed(t *testing.T) steered {
 		respond = { body = "open" }
 		[backends.app]
 		servers = ["`+server(t, "web1")+`"]
-	`), app.Client{Socket: socket}, t.Context()}
+	`), client, t.Context()}
+}
+
+// peopleHead is what stands before the routes, and a client of the control socket in it.
+func peopleHead(t *testing.T) (string, app.Client) {
+	t.Helper()
+	socket := filepath.Join(shortDir(t), "sock")
+	config := strings.Replace(site("", ""), `control = ""`, fmt.Sprintf("control = %q", socket), 1)
+	head, _, _ := strings.Cut(config, "[[route]]")
+	return strings.Replace(head, `"*.test"`, `"*.test", "*.example"`, 1), app.Client{Socket: socket}
 }
 
 func TestControlOfUsers(t *testing.T) {
@@ -137,11 +144,8 @@ func TestControlOfTokens(t *testing.T) {
 
 func TestWhy(t *testing.T) {
 	s := staffed(t)
-	for _, u := range []app.NewUser{{Name: "alice", Admin: true}, {Name: "eve"}} {
-		if _, err := s.AddUser(s.ctx, u); err != nil {
-			t.Fatal(err)
-		}
-	}
+	s.added(t, app.NewUser{Name: "alice", Admin: true})
+	s.added(t, app.NewUser{Name: "eve"})
 	for _, c := range []struct {
 		user, url string
 		check     func(app.Why) bool

@@ -81,6 +81,9 @@ func (q *inquiry) judge(rule *policy.Rule, c *config.Route) {
 	}
 	if w.missing != "" {
 		q.need(w.missing)
+		if q.out.Access == policy.Allowed.String() {
+			q.out.Access = "has no way to sign in"
+		}
 	}
 	if q.view.GroupsUnknown && e.By == "" {
 		q.need("a provider that can tell all groups")
