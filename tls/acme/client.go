@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/mholt/acmez/v3/acme"
 )
 
 const (
@@ -109,6 +111,7 @@ type try struct {
 	newOrder string // URL that begins orders at the authority asked now
 	take     func(context.Context) error
 	paid     bool // the next order is counted already
+	begun    bool // the authority has taken the last order that was asked for
 
 	pause   time.Time // when the authority wants to be asked again
 	stop    error     // why no further authority is asked
@@ -147,6 +150,7 @@ func (t *try) answered(r *http.Request, answer *http.Response) {
 	if r.Method == http.MethodPost && r.URL.String() == t.newOrder {
 		// One that was refused for its nonce is sent again, and is the same.
 		t.paid = answer.StatusCode == http.StatusBadRequest
+		t.begun = answer.StatusCode == http.StatusCreated
 	}
 	if answer.StatusCode != http.StatusTooManyRequests &&
 		answer.StatusCode != http.StatusServiceUnavailable {
@@ -154,6 +158,23 @@ func (t *try) answered(r *http.Request, answer *http.Response) {
 	}
 	if until := retryAfter(answer.Header.Get("Retry-After"), time.Now()); until.After(t.pause) {
 		t.pause = until
+	}
+}
+
+// refused tells whether an order was not even begun, for a reason that may be the
+// certificate that it replaces: one that the authority has forgotten, or that somebody
+// else has replaced already, must not stand in the way of the next (RFC 9773, section 5).
+func (t *try) refused(failure error) bool {
+	var problem acme.Problem
+	if t.begun || !errors.As(failure, &problem) {
+		return false
+	}
+	switch problem.Type {
+	case acme.ProblemTypeAlreadyReplaced, acme.ProblemTypeMalformed,
+		acme.ProblemTypeServerInternal, acme.ProblemTypeUnauthorized:
+		return problem.Status != http.StatusServiceUnavailable
+	default:
+		return problem.Status == http.StatusNotFound || problem.Status == http.StatusConflict
 	}
 }
 

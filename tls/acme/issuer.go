@@ -116,6 +116,12 @@ func (i *issuer) order(
 		params.Replaces = t.replaces
 	}
 	chains, err := client.ObtainCertificate(ctx, params)
+	if err != nil && params.Replaces != nil && t.refused(err) {
+		i.log.Info("the authority does not take the order as a renewal; ordered anew",
+			zap.String("ca", i.host), zap.String("reason", reason(err)))
+		params.Replaces = nil
+		chains, err = client.ObtainCertificate(ctx, params)
+	}
 	if err != nil && i.lost(ctx, client, used, err) {
 		i.log.Warn("the authority closed our account; another is registered",
 			zap.String("ca", i.host), zap.String("account", used.Location))

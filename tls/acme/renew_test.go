@@ -1,9 +1,16 @@
 package acme_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/base64"
+	"encoding/json"
 	"encoding/pem"
+	"io"
+	"net/http"
+	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -106,6 +113,63 @@ func TestRenew_orders_now_and_says_why_it_cannot(t *testing.T) {
 		t.Fatal("a blocked name")
 	}
 	wantText(t, err.Error(), "blocked.test: 127.0.0.1:", "rejectedIdentifier: ")
+}
+
+// An authority that has lost its records, or a name that somebody else has renewed,
+// would otherwise not be renewed until the certificate has ended.
+func TestRenew_when_the_authority_does_not_know_the_old_one(t *testing.T) {
+	t.Parallel()
+	for _, problem := range []string{
+		`{"type":"urn:ietf:params:acme:error:alreadyReplaced","status":409}`,
+		`{"type":"urn:ietf:params:acme:error:serverInternal","status":500}`,
+	} {
+		e := newEdge(t)
+		p := e.pebble(t, pebbletest.Options{})
+		f := newFront(t, p)
+		o := optionsFor(p, memory(t))
+		o.CA = f.ca()
+		m := open(t, o)
+		e.serve(t, m, "a.test")
+		first := issued(t, m, "a.test")
+		var refused atomic.Bool
+		f.answer(func(w http.ResponseWriter, r *http.Request) bool {
+			if r.URL.Path != newOrder || !replaces(t, r) {
+				return false
+			}
+			refused.Store(true)
+			status, _ := strconv.Atoi(problem[len(problem)-4 : len(problem)-1])
+			w.Header().Set("Content-Type", "application/problem+json")
+			w.WriteHeader(status)
+			_, _ = io.WriteString(w, problem)
+			return true
+		})
+		if err := m.Renew(t.Context(), "a.test"); err != nil {
+			t.Error(err)
+		}
+		if !refused.Load() || m.Certificate("a.test").Leaf.Equal(first) {
+			t.Errorf("refused: %v, and the certificate is the old one", refused.Load())
+		}
+	}
+}
+
+// replaces tells whether an order names a certificate that it replaces.
+func replaces(t *testing.T, r *http.Request) bool {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		t.Error(err)
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	var signed struct {
+		Payload string `json:"payload"`
+	}
+	if err := json.Unmarshal(body, &signed); err != nil {
+		t.Error(err)
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(signed.Payload)
+	if err != nil {
+		t.Error(err)
+	}
+	return bytes.Contains(payload, []byte(`"replaces"`))
 }
 
 func TestRenew_by_many_at_once(t *testing.T) {
