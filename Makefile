@@ -25,7 +25,7 @@ demo: build  ## the edge on https://whoami.localhost:8443, with servers behind i
 # that its summary is what the output ends with. The folder that takes longest is
 # named first, so that the others run beside it.
 test: tools lint  ## everything that must pass before a commit
-	CGO_ENABLED=1 go test -race -timeout 12m ./test ./...
+	CGO_ENABLED=1 go test -race -timeout 12m ./test ./test/gate ./...
 
 # Building the authority for the tests of ACME may take longer than one of them.
 tools:  ## what the tests and the benchmark talk to

@@ -1,4 +1,4 @@
-package test_test
+package gate_test
 
 import (
 	"io"

@@ -1,4 +1,4 @@
-package test_test
+package gate_test
 
 import (
 	"context"
@@ -31,7 +31,7 @@ type gatedHouse struct {
 func tellHead(w http.ResponseWriter, r *http.Request) {
 	switch r.URL.Path {
 	case "/ws":
-		serveWebSocket(w, r)
+		echo(w, r)
 	case "/events":
 		w.Header().Set("Content-Type", "text/event-stream")
 		fmt.Fprint(w, "data: first\n\n")
@@ -39,6 +39,28 @@ func tellHead(w http.ResponseWriter, r *http.Request) {
 		<-r.Context().Done()
 	default:
 		_ = r.Header.Write(w)
+	}
+}
+
+// echo sends back each message of a WebSocket.
+func echo(w http.ResponseWriter, r *http.Request) {
+	c, err := websocket.Accept(w, r, nil)
+	if err != nil {
+		return
+	}
+	defer func() { _ = c.CloseNow() }()
+	for {
+		kind, message, err := c.Read(r.Context())
+		if err != nil || c.Write(r.Context(), kind, message) != nil {
+			return
+		}
+	}
+}
+
+func wait(t *testing.T, what string, condition func() bool) {
+	t.Helper()
+	if !edgetest.Until(condition) {
+		t.Fatalf("%s: not within %v", what, edgetest.Patience)
 	}
 }
 

@@ -1,0 +1,3 @@
+// Package gate tries the gate on whole instances: browsers, programs and providers
+// beside it, servers behind it. It holds tests only.
+package gate
