@@ -43,7 +43,9 @@ lint:  ## formatting and what reads the code without running it
 fuzz:  ## each fuzz target for FUZZ, one after the other
 	scripts/fuzz $(FUZZ)
 
+# Where oauth2-proxy cannot be built, nginx is measured without it.
 bench: build  ## side by side with HAProxy and nginx; ARGS="-rows small-h1"
+	scripts/oauth2-proxy || true
 	go run ./bench $(ARGS)
 
 parts:  ## what single parts cost: picks, tables of a million entries, limits, checks, counters

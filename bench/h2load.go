@@ -33,6 +33,9 @@ func (l *lab) h2load(ctx context.Context, r row, p *proxy, d time.Duration, w *s
 		"-D", inMilliseconds(d), "--warm-up-time", inMilliseconds(warmUp(r)),
 		"--log-file", log, "--connect-to", p.https, "https://" + l.host() + r.path,
 	}
+	if r.gate {
+		args = append([]string{"-H", "cookie: " + p.cookie}, args...)
+	}
 	if r.upload {
 		args = append([]string{"-d", filepath.Join(l.dir, "big")}, args...)
 	}

@@ -48,6 +48,8 @@ type setting struct {
 	Splice      bool // for HAProxy
 	Watched     bool // for Doorward
 	Metrics     string
+	Gated       bool   // who asks for an app must have signed in
+	Helper      string // where the program listens that the gate asks
 }
 
 func openLab(o options) (*lab, error) {
@@ -85,7 +87,8 @@ func openLab(o options) (*lab, error) {
 // furnish writes what needs no running process: certificate, big file, list of
 // proxies.
 func (l *lab) furnish(o options) error {
-	if err := writeCertificate(l.setting.Certificate, l.setting.Hosts); err != nil {
+	names := slices.Concat(l.setting.Hosts, []string{signInHost})
+	if err := writeCertificate(l.setting.Certificate, names); err != nil {
 		return err
 	}
 	if err := os.WriteFile(filepath.Join(l.dir, "big"), make([]byte, bigBytes), 0o644); err != nil {
@@ -132,12 +135,13 @@ func (l *lab) start(ctx context.Context) error {
 // launch starts a proxy on ports and in a folder of its own and waits until it
 // listens.
 func (l *lab) launch(ctx context.Context, p *proxy, s setting) error {
-	ports, err := freeAddresses(3)
+	ports, err := freeAddresses(4)
 	if err != nil {
 		return err
 	}
 	p.http, p.https = ports[0], ports[1]
 	s.Watched, s.Metrics = p.name == "doorward-watched", ports[2]
+	s.Gated, s.Helper = p.gate != nil, ports[3]
 	if s.Dir, err = os.MkdirTemp(l.dir, p.name+"-"); err != nil {
 		return err
 	}
@@ -154,7 +158,25 @@ func (l *lab) launch(ctx context.Context, p *proxy, s setting) error {
 	if err := p.process.listening(ctx, p.http, p.https); err != nil {
 		return fmt.Errorf("start %s: %w", p.name, err)
 	}
-	return nil
+	if p.gate == nil || p.gate.helper == nil {
+		return nil
+	}
+	return l.help(ctx, p, s)
+}
+
+// help starts the program that the proxy's gate asks, on the proxy's core: what it
+// uses is part of what a request costs.
+func (l *lab) help(ctx context.Context, p *proxy, s setting) error {
+	command, err := p.gate.helper(s)
+	if err != nil {
+		return err
+	}
+	helper, err := startProcess(l.cores.proxy, s.Dir, command)
+	if err != nil {
+		return fmt.Errorf("start %s: %w", p.name, err)
+	}
+	p.process.helper = helper
+	return helper.listening(ctx, s.Helper)
 }
 
 // close stops every process and removes the folder.

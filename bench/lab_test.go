@@ -51,6 +51,7 @@ func TestEveryLoadRunsOnAProxyThatPassesTheProbe(t *testing.T) {
 	for _, r := range rows() {
 		t.Run(r.name, func(t *testing.T) {
 			p := l.proxies[0]
+			p.cookie = "k=v"
 			r.conns, r.names = min(r.conns, 64), min(r.names, 20)
 			if r.kind == "idle" {
 				held := false

@@ -49,8 +49,7 @@ func main() {
 	}
 	var o options
 	flag.StringVar(&o.rows, "rows", "", "rows to measure, with commas: "+strings.Join(rowNames(), ","))
-	flag.StringVar(&o.only, "only", "doorward,doorward-watched,haproxy,haproxy-splice,nginx",
-		"proxies to measure, with commas")
+	flag.StringVar(&o.only, "only", strings.Join(available(), ","), "proxies to measure, with commas")
 	flag.StringVar(&o.binary, "doorward", "bin/doorward", "the built `binary`")
 	flag.StringVar(&o.json, "json", "", "also write every sample to this `file`")
 	flag.StringVar(&o.perf, "perf", "", "instead of figures to keep, stacks sampled by perf into this `folder`")
@@ -90,10 +89,11 @@ func run(ctx context.Context, o options, out, progress io.Writer) error {
 		return err
 	}
 	for _, p := range lab.proxies {
-		if err := lab.probe(p); err != nil {
+		if err := lab.examine(ctx, p); err != nil {
 			return fmt.Errorf("%s does not do what the others do: %w", p.name, err)
 		}
 	}
+	lab.shareCookies()
 	result := report{Machine: describe(ctx, lab)}
 	for _, r := range rows {
 		measured, err := lab.measure(ctx, r, o, progress)

@@ -11,7 +11,8 @@ import (
 
 // sample is one turn of one proxy in one row.
 type sample struct {
-	Proxy string
+	Proxy   string
+	Ungated string // the same proxy without a gate; empty where it has none
 	outcome
 	CPU      time.Duration // of the proxy, during the turn
 	Resident int64         // bytes of memory at its peak in the turn
@@ -39,7 +40,7 @@ func (s sample) toAlone() float64 { return s.perRequest() / s.Alone }
 // measure gives every proxy its turns in a row. Who begins a round changes, so
 // that a slow minute of the machine hits all alike.
 func (l *lab) measure(ctx context.Context, r row, o options, progress io.Writer) (rowResult, error) {
-	result := rowResult{Name: r.name, Title: r.title}
+	result := rowResult{Name: r.name, Title: r.title, Gate: r.gate}
 	proxies, lacking := l.contendersOf(r)
 	if len(proxies) == 0 {
 		return result, errors.New("no proxy takes part")
@@ -66,7 +67,7 @@ func (l *lab) measure(ctx context.Context, r row, o options, progress io.Writer)
 			if err != nil {
 				return result, fmt.Errorf("%s: %w", p.name, err)
 			}
-			s.Proxy = p.name
+			s.Proxy, s.Ungated = p.name, p.ungated
 			result.Samples = append(result.Samples, s)
 			fmt.Fprintf(progress, "%s round %d/%d %s: %s\n", r.name, round+1, rounds, p.name, s)
 		}
@@ -80,6 +81,7 @@ func (l *lab) contendersOf(r row) (proxies []*proxy, lacking []string) {
 	for _, p := range l.proxies {
 		switch {
 		case p.name == r.without, len(p.rows) > 0 && !slices.Contains(p.rows, r.name):
+		case r.gate && p.cookie == "":
 		case r.http2() && !p.http2:
 			lacking = append(lacking, p.name)
 		default:

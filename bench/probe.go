@@ -16,12 +16,10 @@ import (
 // probe asks a proxy for everything that the rows ask for and checks that it
 // does the work: a proxy that skips a header would win.
 func (l *lab) probe(p *proxy) error {
-	text, err := os.ReadFile(l.setting.Certificate)
+	trusted, err := l.roots()
 	if err != nil {
 		return err
 	}
-	trusted := x509.NewCertPool()
-	trusted.AppendCertsFromPEM(text)
 	if p.http2, err = speaksHTTP2(p.https, l.host()); err != nil {
 		return err
 	}
@@ -40,6 +38,14 @@ func (l *lab) probe(p *proxy) error {
 		failed = errors.Join(failed, lacksServer(p.http, l.host()))
 	}
 	return failed
+}
+
+// roots is whom clients of the proxies trust.
+func (l *lab) roots() (*x509.CertPool, error) {
+	text, err := os.ReadFile(l.setting.Certificate)
+	trusted := x509.NewCertPool()
+	trusted.AppendCertsFromPEM(text)
+	return trusted, err
 }
 
 // speaksHTTP2 asks for it in a handshake (RFC 9113, section 3.2).

@@ -21,6 +21,7 @@ type process struct {
 	log    string        // the file with its output
 	ended  chan struct{} // closed when it has ended
 	result error         // of Wait, after ended
+	helper *process      // a program that this one cannot do without; nil: none
 }
 
 func startProcess(core int, dir string, command []string) (*process, error) {
@@ -97,6 +98,7 @@ func (p *process) stop() {
 	if p == nil {
 		return
 	}
+	p.helper.stop()
 	// A program that has ended already refuses the signal, which is as well.
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
 	select {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"embed"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"text/template"
 )
@@ -16,14 +17,19 @@ type proxy struct {
 	name     string
 	template string // its file in config, without .tmpl
 	command  func(file string) []string
-	rows     []string // those it takes part in; empty: all
+	rows     []string // those it takes part in; empty: all but those of the gate
 	version  []string // the command that prints it
+	gate     *gate    // what makes it ask who somebody is
+	ungated  string   // the same without that, which has the same requests
 
 	http, https string // where it listens
 	control     string // the socket of Doorward's commands
 	http2       bool   // a client that wants HTTP/2 gets it
+	cookie      string // of somebody who has signed in
 	process     *process
 }
+
+var gatedRows = []string{"gated-h1", "gated-h2"}
 
 func contenders(doorward string) []*proxy {
 	return []*proxy{
@@ -52,7 +58,30 @@ func contenders(doorward string) []*proxy {
 			name: "nginx", template: "nginx.conf", version: []string{"nginx", "-v"},
 			command: nginxCommand,
 		},
+		{
+			name: "doorward-gated", template: "doorward.toml", version: []string{doorward, "version"},
+			command: func(file string) []string { return []string{doorward, "run", "--config", file} },
+			rows:    gatedRows, ungated: "doorward", gate: doorwardGate(doorward),
+		},
+		{
+			// A request of its own to oauth2-proxy for each, over connections that are kept.
+			name: "nginx-oauth2-proxy", template: "nginx.conf",
+			version: []string{oauth2Proxy, "--version"}, command: nginxCommand,
+			rows: gatedRows, ungated: "nginx", gate: oauth2ProxyGate(),
+		},
 	}
+}
+
+// available are the names of all, without the one that takes minutes to build where
+// that was not done.
+func available() []string {
+	var names []string
+	for _, p := range contenders("") {
+		if _, err := exec.LookPath(oauth2Proxy); err == nil || p.name != "nginx-oauth2-proxy" {
+			names = append(names, p.name)
+		}
+	}
+	return names
 }
 
 // nginxCommand logs to standard error until the file says otherwise, since the

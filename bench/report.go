@@ -21,6 +21,7 @@ type rowResult struct {
 	Name, Title string
 	Samples     []sample
 	Lacking     []string // proxies that do not speak the row's protocol
+	Gate        bool     // what is compared is the same proxy without its gate
 }
 
 func (r report) writeJSON(file string) error {
@@ -38,6 +39,8 @@ func (r report) write(out io.Writer) error {
 		"of nginx", "p50", "p99", "peak MiB"}}
 	idle := [][]string{{"row", "proxy", "KiB/connection", "min-max", "of HAProxy", "of nginx",
 		"MiB in all"}}
+	gate := [][]string{{"row", "proxy", "requests/s", "CPU us/request", "min-max", "of ungated",
+		"p50", "p99", "peak MiB"}}
 	certs := [][]string{{"row", "proxy", "CPU us/handshake", "min-max", "of HAProxy", "of nginx",
 		"with one", "of that", "start", "reload", "MiB"}}
 	for _, row := range r.Rows {
@@ -46,12 +49,14 @@ func (r report) write(out io.Writer) error {
 			idle = append(idle, row.lines(idleLine, sample.perConnection)...)
 		case row.Samples[0].Start != 0:
 			certs = append(certs, row.lines(certificatesLine, sample.perRequest)...)
+		case row.Gate:
+			gate = append(gate, row.lines(gateLine, sample.perRequest)...)
 		default:
 			load = append(load, row.lines(loadLine, sample.perRequest)...)
 		}
 	}
 	text := r.Machine.String() + "\n"
-	for _, table := range [][][]string{load, idle, certs} {
+	for _, table := range [][][]string{load, gate, idle, certs} {
 		if len(table) > 1 {
 			text += "\n" + markdown(table)
 		}
@@ -65,6 +70,7 @@ type figures struct {
 	samples []sample
 	compare func(sample) float64
 	ratios  []string // to the medians of HAProxy and nginx
+	ungated string   // ratio to the median of the same proxy without its gate
 }
 
 func (r rowResult) lines(line func(figures) []string, compare func(sample) float64) [][]string {
@@ -86,6 +92,9 @@ func (r rowResult) lines(line func(figures) []string, compare func(sample) float
 			}
 			f.ratios = append(f.ratios, ratio)
 		}
+		if base := of[f.samples[0].Ungated]; base != nil {
+			f.ungated = fmt.Sprintf("%.2f", median(of[name], compare)/median(base, compare))
+		}
 		lines = append(lines, append([]string{r.Title, name}, line(f)...))
 	}
 	for _, name := range r.Lacking {
@@ -101,6 +110,18 @@ func loadLine(f figures) []string {
 		fmt.Sprintf("%.1f", median(f.samples, f.compare)),
 		f.span(),
 		f.ratios[0], f.ratios[1],
+		latency(median(f.samples, func(s sample) float64 { return float64(s.P50) })),
+		latency(median(f.samples, func(s sample) float64 { return float64(s.P99) })),
+		f.resident(),
+	}
+}
+
+func gateLine(f figures) []string {
+	return []string{
+		fmt.Sprintf("%.0f", median(f.samples, sample.rate)),
+		fmt.Sprintf("%.1f", median(f.samples, f.compare)),
+		f.span(),
+		f.ungated,
 		latency(median(f.samples, func(s sample) float64 { return float64(s.P50) })),
 		latency(median(f.samples, func(s sample) float64 { return float64(s.P99) })),
 		f.resident(),

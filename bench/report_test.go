@@ -19,12 +19,15 @@ func turns(proxy string, cpu ...time.Duration) []sample {
 }
 
 func TestReportShowsMediansAndTheRatiosToHAProxyAndNginx(t *testing.T) {
+	guarded := turns("gated", 21)
+	guarded[0].Ungated = "bare"
 	r := report{
 		Machine: machine{Date: "2026-11-22", CPU: "Z80", Cores: 2, Kernel: "6.1", Versions: []string{"wrk 4"}},
 		Rows: []rowResult{
 			{Title: "small", Samples: append(turns("doorward", 30, 10, 20), turns("haproxy", 40, 30)...)},
 			{Title: "streams", Samples: append(turns("haproxy", 40), turns("nginx", 20)...),
 				Lacking: []string{"doorward"}},
+			{Title: "in", Gate: true, Samples: append(turns("bare", 20), guarded...)},
 			{Title: "idle", Samples: []sample{
 				{Proxy: "doorward", outcome: outcome{Requests: 1024}, Held: 20 << 20, Resident: 30 << 20},
 			}},
@@ -50,6 +53,11 @@ func TestReportShowsMediansAndTheRatiosToHAProxyAndNginx(t *testing.T) {
 | streams | haproxy  |       2000 |           40.0 | 40.0-40.0 |       1.00 |     2.00 | 1ms | 2ms |       21 |
 | streams | nginx    |       2000 |           20.0 | 20.0-20.0 |       0.50 |     1.00 | 1ms | 2ms |       21 |
 | streams | doorward |          - |              - |         - |          - |        - |   - |   - |        - |
+
+| row | proxy | requests/s | CPU us/request |   min-max | of ungated | p50 | p99 | peak MiB |
+|-----|-------|-----------:|---------------:|----------:|-----------:|----:|----:|---------:|
+| in  | bare  |       2000 |           20.0 | 20.0-20.0 |            | 1ms | 2ms |       21 |
+| in  | gated |       2000 |           21.0 | 21.0-21.0 |       1.05 | 1ms | 2ms |       21 |
 
 | row  | proxy    | KiB/connection |   min-max | of HAProxy | of nginx | MiB in all |
 |------|----------|---------------:|----------:|-----------:|---------:|-----------:|

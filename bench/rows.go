@@ -24,6 +24,7 @@ type row struct {
 	names       int    // to ask TLS for by chance; 0: the one host
 	rounds      int    // no more than these, where a turn takes long; 0: as many as wanted
 	without     string // a proxy that has no turn
+	gate        bool   // requests of somebody who has signed in
 	streams     int    // on each connection; 0: HTTP/1.1
 	upload      bool   // for h2load, the body is the big file
 	size        int    // of an answer, for h2load
@@ -53,6 +54,10 @@ func rows() []row {
 			streams: 4, size: bigBytes},
 		{name: "h2-up", title: "1 MiB upload, HTTP/2", path: "/upload", conns: 4,
 			streams: 2, upload: true, size: uploadBytes},
+		{name: "gated-h1", title: "97 bytes, HTTP/1.1 + TLS, signed in", path: "/", conns: 64, tls: true,
+			gate: true},
+		{name: "gated-h2", title: "97 bytes, HTTP/2, 16 x 10 streams, signed in", path: "/", conns: 16,
+			streams: 10, size: smallBytes, gate: true},
 		{name: "idle-tls", title: "2,000 idle TLS connections", kind: "idle", conns: 2000, tls: true},
 		{name: "idle-h2", title: "2,000 idle HTTP/2 connections", kind: "idle", conns: 2000, tls: true,
 			streams: 1},

@@ -107,9 +107,19 @@ func (w *stopwatch) stop() error {
 	return err
 }
 
-// cpu is the time that the process and its children have used.
-func (p *process) cpu() (time.Duration, error) {
+// family is the process, its children, and those of its helper.
+func (p *process) family() ([]stat, error) {
 	members, err := family(p.cmd.Process.Pid)
+	if err != nil || p.helper == nil {
+		return members, err
+	}
+	more, err := p.helper.family()
+	return append(members, more...), err
+}
+
+// cpu is the time that the process, its children and its helper have used.
+func (p *process) cpu() (time.Duration, error) {
+	members, err := p.family()
 	var total time.Duration
 	for _, s := range members {
 		total += s.cpu
@@ -117,9 +127,9 @@ func (p *process) cpu() (time.Duration, error) {
 	return total, err
 }
 
-// memory is the sum of one size of the process and its children.
+// memory is the sum of one size of the process, its children and its helper.
 func (p *process) memory(name string) (int64, error) {
-	members, err := family(p.cmd.Process.Pid)
+	members, err := p.family()
 	if err != nil {
 		return 0, err
 	}
@@ -140,7 +150,7 @@ func (p *process) memory(name string) (int64, error) {
 
 // forgetPeak starts a new peak of the resident memory (proc_pid_clear_refs(5)).
 func (p *process) forgetPeak() error {
-	members, err := family(p.cmd.Process.Pid)
+	members, err := p.family()
 	if err != nil {
 		return err
 	}

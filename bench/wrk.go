@@ -29,10 +29,12 @@ func (l *lab) wrk(ctx context.Context, r row, p *proxy, d time.Duration) (outcom
 		url = "https://" + p.https + r.path
 	}
 	seconds := int(d.Round(time.Second).Seconds()) // it takes no fractions
-	cmd := exec.CommandContext(ctx, path, "--latency", "--timeout", "10s", "-t", "1",
-		"-c", strconv.Itoa(r.conns), "-d", strconv.Itoa(max(seconds, 1))+"s",
-		"-H", "Host: "+l.host(), url)
-	text, err := l.output(cmd)
+	args := []string{"--latency", "--timeout", "10s", "-t", "1",
+		"-c", strconv.Itoa(r.conns), "-d", strconv.Itoa(max(seconds, 1)) + "s", "-H", "Host: " + l.host()}
+	if r.gate {
+		args = append(args, "-H", "Cookie: "+p.cookie)
+	}
+	text, err := l.output(exec.CommandContext(ctx, path, append(args, url)...))
 	if err != nil {
 		return outcome{}, err
 	}
