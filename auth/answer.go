@@ -59,7 +59,7 @@ func accepts(fields gate.Fields, media string) bool {
 
 // challenge is the answer to those who are nobody.
 func (g *Gate) challenge(q *gate.Question, cookie found) gate.Verdict {
-	kind, at := askerOf(q), placeOf(q)
+	kind, at := askerOf(q), g.d.placeOf(q)
 	// A ticket that is none any more is taken away where a new one is on its way.
 	drop := cookie.hopeless() || cookie.ok && kind == visit
 	browser := isBrowser(q.Fields)
@@ -135,7 +135,7 @@ func (g *Gate) demand(w http.ResponseWriter, at place, fault string, browser boo
 
 // badCredential is the answer to Authorization that opens nothing.
 func (g *Gate) badCredential(q *gate.Question, fault string) gate.Verdict {
-	at, browser, status := placeOf(q), isBrowser(q.Fields), credentialStatus(fault)
+	at, browser, status := g.d.placeOf(q), isBrowser(q.Fields), credentialStatus(fault)
 	return gate.Verdict{Status: status, Answer: http.HandlerFunc(
 		func(w http.ResponseWriter, r *http.Request) {
 			unstored(w)
@@ -174,7 +174,7 @@ func insist(at place) http.Handler {
 			writeJSON(w, r, http.StatusForbidden, problem{Error: "https_only"})
 			return
 		}
-		w.Header().Set("Location", "https://"+at.host+at.target)
+		w.Header().Set("Location", at.origin()+at.target)
 		w.WriteHeader(http.StatusTemporaryRedirect)
 	})
 }

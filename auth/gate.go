@@ -90,7 +90,7 @@ func (g *Gate) Check(q *gate.Question) gate.Verdict {
 	case g.o.Rule.Open(asked):
 		return gate.Verdict{HideAuthorization: carriesOurs(q.Fields)}
 	case !q.Secure:
-		return gate.Verdict{Answer: insist(placeOf(q)), Status: insistStatus(q)}
+		return gate.Verdict{Answer: insist(g.d.placeOf(q)), Status: insistStatus(q)}
 	case preflight:
 		return g.preflight(q)
 	}

@@ -18,11 +18,11 @@ const ownPrefix = "/.doorward"
 
 // ServeHTTP answers the paths under /.doorward/ of any host, for requests that no gate
 // has seen: see [Reserved].
-func (d *Doors) ServeHTTP(w http.ResponseWriter, r *http.Request) { d.serve(w, r, placeIn(r)) }
+func (d *Doors) ServeHTTP(w http.ResponseWriter, r *http.Request) { d.serve(w, r, d.placeIn(r)) }
 
 // own is ServeHTTP for a request that a gate was asked about.
 func (d *Doors) own(q *gate.Question) http.Handler {
-	at := placeOf(q)
+	at := d.placeOf(q)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { d.serve(w, r, at) })
 }
 

@@ -11,17 +11,17 @@ import (
 // place is where a request went, for what happens after the verdict.
 type place struct {
 	host      string // without port
-	authority string // the host with its port, unless that is 443
+	authority string // the host with the port of HTTPS there, unless that is 443
 	path      string // canonical
 	target    string // path and query
 	secure    bool
 }
 
-func placeOf(q *gate.Question) place {
+func (d *Doors) placeOf(q *gate.Question) place {
 	p := place{
 		host: string(q.Host), path: string(q.Path), target: string(q.Path), secure: q.Secure,
 	}
-	p.authority = p.host + portOf(string(q.Authority))
+	p.authority = p.host + d.portOf(string(q.Authority), q.Secure)
 	if len(q.Query) > 0 {
 		p.target += "?" + string(q.Query)
 	}
@@ -29,8 +29,8 @@ func placeOf(q *gate.Question) place {
 }
 
 // placeIn is placeOf for a request that no gate has seen.
-func placeIn(r *http.Request) place {
-	port := portOf(r.Host)
+func (d *Doors) placeIn(r *http.Request) place {
+	port := d.portOf(r.Host, r.TLS != nil)
 	name := r.Host
 	if i := strings.LastIndexByte(name, ':'); i > strings.LastIndexByte(name, ']') {
 		name = name[:i]
@@ -41,6 +41,16 @@ func placeIn(r *http.Request) place {
 	}
 	p.authority = p.host + port
 	return p
+}
+
+// portOf is the port at which a request's host is reached over HTTPS. Who came over
+// plain HTTP named another one; then it is that of the sign-in host, which people reach
+// where they reach all others.
+func (d *Doors) portOf(authority string, secure bool) string {
+	if !secure {
+		authority = d.Host
+	}
+	return portOf(authority)
 }
 
 // portOf is the port of an authority with its colon, empty for that of https and for

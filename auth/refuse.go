@@ -44,7 +44,7 @@ func (g *Gate) tell(q *gate.Question, v *user.View, decision policy.Decision) {
 // forbid is the answer to a refusal that was explained. The explanation shares nothing
 // with the question.
 func (g *Gate) forbid(q *gate.Question, v *user.View, e policy.Explanation) gate.Verdict {
-	kind, at := askerOf(q), placeOf(q)
+	kind, at := askerOf(q), g.d.placeOf(q)
 	return gate.Verdict{Status: http.StatusForbidden, Answer: http.HandlerFunc(
 		func(w http.ResponseWriter, r *http.Request) {
 			unstored(w)
@@ -128,7 +128,7 @@ func (g *Gate) unspeakable(q *gate.Question, v *user.View, err error) gate.Verdi
 
 // askConsent sends people to where they are asked; programs cannot agree to anything.
 func (g *Gate) askConsent(q *gate.Question) gate.Verdict {
-	at := placeOf(q)
+	at := g.d.placeOf(q)
 	where := g.d.signIn + "/consent?" + url.Values{"return": {at.address()}}.Encode()
 	if askerOf(q) == visit {
 		return gate.Verdict{Answer: http.HandlerFunc(

@@ -81,12 +81,14 @@ func (p *Provider) Start(ctx context.Context) {
 	})
 }
 
-// Close ends what Start began, and waits for it.
+// Close ends what Start began, and waits for it. No connection to the provider stays
+// that nobody would use any more.
 func (p *Provider) Close() {
 	p.stop()
 	if p.done != nil {
 		<-p.done
 	}
+	p.web.client.CloseIdleConnections()
 }
 
 // Inherit takes over what an older provider has learned, when both mean the same
