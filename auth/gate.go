@@ -178,9 +178,10 @@ func (g *Gate) Holds(p gate.Pass) bool {
 }
 
 // preflightOf tells whether this is a preflight, and the method of the request that it
-// asks for. Only what browsers send counts as one (security case PATH-25).
+// asks for. Only what browsers send counts as one (security case PATH-25): behind one
+// that asks for another protocol there would be a tunnel that nobody signed in for.
 func preflightOf(q *gate.Question) (method []byte, ok bool) {
-	if string(q.Method) != http.MethodOptions {
+	if string(q.Method) != http.MethodOptions || q.Upgrade != nil {
 		return nil, false
 	}
 	if _, ok := q.Fields.Field("origin", 0); !ok {

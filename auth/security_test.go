@@ -203,6 +203,13 @@ func openingMethods(t *testing.T) {
 	if a := h.do(h.gate(anyUser), get); a.Response == nil {
 		t.Error("a GET that looks like a preflight passes")
 	}
+	// What asks for another protocol besides is no preflight: it would open a tunnel.
+	tunnel := request("OPTIONS", "/", "Origin: https://spa.example.com",
+		"Access-Control-Request-Method: GET")
+	tunnel.upgrade = "spdy/3.1"
+	if a := h.do(h.gate(anyUser), tunnel); a.passed("") {
+		t.Errorf("a tunnel by a preflight: %+v", a.verdict)
+	}
 }
 
 func reservedPaths(t *testing.T) {
