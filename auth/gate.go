@@ -88,7 +88,7 @@ func (g *Gate) Check(q *gate.Question) gate.Verdict {
 	}
 	switch {
 	case g.o.Rule.Open(asked):
-		return gate.Verdict{HideAuthorization: carriesOurs(q.Fields)}
+		return g.unknown(q)
 	case !q.Secure:
 		return gate.Verdict{Answer: insist(g.d.placeOf(q)), Status: insistStatus(q)}
 	case preflight:
@@ -136,9 +136,18 @@ func (g *Gate) judge(
 		return g.unspeakable(q, h.view, err)
 	}
 	return gate.Verdict{
-		Pass: p, Head: head, HideAuthorization: g.writes || carriesOurs(q.Fields),
+		Pass: p, Head: head, HideAuthorization: g.hides(q),
 	}
 }
+
+// unknown lets pass whoever it is, as nobody.
+func (g *Gate) unknown(q *gate.Question) gate.Verdict {
+	return gate.Verdict{HideAuthorization: g.hides(q)}
+}
+
+// hides tells whether the server gets no Authorization of the client's: a server that
+// learns from that field who somebody is believes it on public paths as well.
+func (g *Gate) hides(q *gate.Question) bool { return g.writes || carriesOurs(q.Fields) }
 
 // agreed tells whether the user has agreed to the route's text.
 func (g *Gate) agreed(v *user.View) bool {
@@ -193,7 +202,7 @@ func preflightOf(q *gate.Question) (method []byte, ok bool) {
 
 func (g *Gate) preflight(q *gate.Question) gate.Verdict {
 	if g.o.Preflight == PreflightPass {
-		return gate.Verdict{HideAuthorization: carriesOurs(q.Fields)}
+		return g.unknown(q)
 	}
 	host := string(q.Host)
 	return gate.Verdict{Answer: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -258,6 +258,19 @@ func TestOwnAuthorization(t *testing.T) {
 	g := h.gate(anyUser, func(o *auth.RouteOptions) {
 		o.Head, _ = assert.CompileTemplate(assert.Options{Fields: map[string]string{"Authorization": "User {user}"}})
 	})
+	open := h.gate(policy.Options{AnyUser: true, Paths: func(path []byte) bool {
+		return string(path) == "/page"
+	}}, func(o *auth.RouteOptions) {
+		o.Head, _ = assert.CompileTemplate(assert.Options{Fields: map[string]string{"Authorization": "User {user}"}})
+	})
+	forged := "Authorization: User root"
+	preflight := request("OPTIONS", "/api", "Origin: https://spa.example.com",
+		"Access-Control-Request-Method: PUT", forged)
+	for what, a := range map[string]*ask{"a public path": get(forged), "a preflight": preflight} {
+		if a := h.do(open, a); !a.passed("") || !a.verdict.HideAuthorization {
+			t.Errorf("%s: the server believes %q: %+v", what, forged, a.verdict)
+		}
+	}
 	if a := h.do(g, get(cookie(ticket), bearer("x"))); !a.passed("bob") ||
 		!a.verdict.HideAuthorization {
 		t.Errorf("the verdict is %+v", a.verdict)
