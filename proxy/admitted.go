@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"doorward/internal/gate"
 )
@@ -12,6 +13,9 @@ import (
 // and left.
 type admitted struct {
 	shards [16]admittedShard
+	// reviews is how many reviews have begun: who enters the list looks at it before and
+	// after.
+	reviews atomic.Uint64
 }
 
 type admittedShard struct {
@@ -54,12 +58,15 @@ func (a *admitted) remove(x *exchange) {
 // each calls f for every request that is at work. None can end meanwhile.
 func (a *admitted) each(f func(*exchange)) {
 	for i := range a.shards {
-		s := &a.shards[i]
-		s.mu.Lock()
-		for x := s.first; x != nil; x = x.links.after {
-			f(x)
-		}
-		s.mu.Unlock()
+		a.shards[i].each(f)
+	}
+}
+
+func (s *admittedShard) each(f func(*exchange)) {
+	s.mu.Lock()
+	defer s.mu.Unlock() // after a panic too, or nobody would pass a gate any more
+	for x := s.first; x != nil; x = x.links.after {
+		f(x)
 	}
 }
 
@@ -71,8 +78,9 @@ func (e *Engine) Review() (n int) {
 	if s == nil {
 		return 0
 	}
+	e.admitted.reviews.Add(1)
 	e.admitted.each(func(x *exchange) {
-		if g := s.gateOf(x.route); g != nil && !g.Holds(x.verdict.Pass) {
+		if !x.holds(s) {
 			x.expel()
 			n++
 		}

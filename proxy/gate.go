@@ -22,11 +22,24 @@ func (x *exchange) askGate() {
 	if x.question.Authority == nil {
 		x.question.Authority = x.req.Authority
 	}
+	reviewed := x.e.admitted.reviews.Load()
 	x.verdict = g.Check(&x.question)
-	if x.verdict.Pass != nil {
-		x.rec.User = x.verdict.Pass.UserName()
-		x.e.admitted.add(x)
+	if x.verdict.Pass == nil {
+		return
 	}
+	x.rec.User = x.verdict.Pass.UserName()
+	x.e.admitted.add(x)
+	// A review that began meanwhile may have missed us: the right may be gone since the
+	// gate saw it, and nobody would look again.
+	if x.e.admitted.reviews.Load() != reviewed && !x.holds(x.e.snapshot.Load()) {
+		x.expel()
+	}
+}
+
+// holds tells whether the request may go on under the rules that are in force now.
+func (x *exchange) holds(now *Snapshot) bool {
+	g := now.gateOf(x.route)
+	return g == nil || g.Holds(x.verdict.Pass)
 }
 
 // heldBack answers in place of the route, if the gate wants it so.

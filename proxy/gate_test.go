@@ -166,6 +166,30 @@ func TestReviewEndsWhatMayNotGoOn(t *testing.T) {
 	}
 }
 
+// Whoever is on the way in while others are looked at is not overlooked: here the right
+// ends, and the review is over, between the gate's word and what follows it.
+func TestReviewMissesNobodyOnTheWayIn(t *testing.T) {
+	var f *flow
+	var d *doorkeeper
+	var ended atomic.Bool
+	f, d = gated(t, tellAll, func(q *gate.Question) gate.Verdict {
+		if !ended.Swap(true) {
+			d.shut.Store(true)
+			f.engine.Review()
+		}
+		return bob(q)
+	})
+	c, br := f.dial()
+	_, _ = io.WriteString(c, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	if got, err := br.ReadString('\n'); err == nil {
+		t.Errorf("the answer is %q", got)
+	}
+	d.shut.Store(false)
+	if got := f.ask("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"); !strings.HasPrefix(got, "HTTP/1.1 200") {
+		t.Errorf("the next gets\n%s", got)
+	}
+}
+
 // What the configuration says with {user} is who passed, request by request.
 func TestTemplatesKnowTheUser(t *testing.T) {
 	who := atomic.Pointer[string]{}
