@@ -36,6 +36,7 @@ func (a *App) View() stats.View {
 	}
 	v.Limits = g.viewLimits(v.Node.Now)
 	v.Certificates = g.viewCertificates()
+	v.SignIn = g.viewSignIn()
 	return v
 }
 

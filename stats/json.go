@@ -41,6 +41,7 @@ type pictureJSON struct {
 	Backends     []backendJSON     `json:"backends"`
 	Limits       []limitJSON       `json:"rate_limits"`
 	Certificates []certificateJSON `json:"certificates"`
+	SignIn       *signInJSON       `json:"sign_in"`
 }
 
 type nodeJSON struct {
@@ -62,6 +63,13 @@ type nodeJSON struct {
 	Memory           int64     `json:"memory_bytes"`
 	CPU              float64   `json:"cpu_seconds_total"`
 	CPURate          float64   `json:"cpu_rate"`
+}
+
+type signInJSON struct {
+	Users    int              `json:"users"`
+	Sessions int              `json:"sessions"`
+	Events   map[string]int64 `json:"events_total"`
+	Unkept   int64            `json:"events_unkept_total"`
 }
 
 type reloadJSON struct {

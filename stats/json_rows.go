@@ -16,6 +16,9 @@ func newPictureJSON(p *Picture) pictureJSON {
 		Limits:       each(p.Limits, newLimitJSON),
 		Certificates: each(p.Certificates, newCertificateJSON),
 	}
+	if s := p.SignIn; s != nil {
+		j.SignIn = &signInJSON{Users: s.Users, Sessions: s.Sessions, Events: s.Events, Unkept: s.Unkept}
+	}
 	for i := range tally.Buckets - 1 {
 		j.Bounds = append(j.Bounds, tally.Bound(i).Seconds())
 	}

@@ -39,7 +39,7 @@ func Metrics(s *Sampler) http.Handler {
 func MetricList() []Metric {
 	c := newCollector(nil)
 	list := slices.Concat(c.instance.list(), c.listeners.list(), c.routes.list(), c.backends.list(),
-		c.sticks.list(), c.servers.list(), c.limits.list(), c.certificates.list())
+		c.sticks.list(), c.servers.list(), c.limits.list(), c.certificates.list(), c.signIn.list())
 	slices.SortFunc(list, func(a, b Metric) int { return strings.Compare(a.Name, b.Name) })
 	return list
 }
@@ -55,6 +55,7 @@ type collector struct {
 	servers      *family[ServerRow]
 	limits       *family[Limit]
 	certificates *family[Certificate]
+	signIn       *family[SignIn]
 }
 
 func newCollector(s *Sampler) *collector {
@@ -68,6 +69,7 @@ func newCollector(s *Sampler) *collector {
 		servers:      serverMetrics(),
 		limits:       limitMetrics(),
 		certificates: certificateMetrics(),
+		signIn:       signInMetrics(),
 	}
 }
 
@@ -81,6 +83,7 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	c.servers.describe(ch)
 	c.limits.describe(ch)
 	c.certificates.describe(ch)
+	c.signIn.describe(ch)
 }
 
 // Collect implements prometheus.Collector. The registry calls it in a goroutine of
@@ -107,6 +110,9 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	}
 	for i := range p.Limits {
 		c.limits.send(ch, &p.Limits[i], p.Limits[i].Name)
+	}
+	if p.SignIn != nil {
+		c.signIn.send(ch, p.SignIn)
 	}
 	for key, certificate := range soonest(p.Certificates) {
 		c.certificates.send(ch, &certificate, key.name, key.source)

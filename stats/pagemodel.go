@@ -139,7 +139,7 @@ func tilesOf(p *Picture) []tile {
 	case c.used < c.all:
 		servers.State = "warn"
 	}
-	return []tile{
+	tiles := []tile{
 		{"Servers in use", servers, cell{ID: "t-down", Text: c.out()}},
 		{
 			"Requests", cell{ID: "t-rps", Text: rateText(p.All.RequestRate) + "/s"},
@@ -167,6 +167,13 @@ func tilesOf(p *Picture) []tile {
 			cell{Text: fmt.Sprintf("pid %d", n.PID)},
 		},
 	}
+	if s := p.SignIn; s != nil {
+		tiles = append(tiles, tile{
+			"Signed in", cell{ID: "t-in-n", Text: countText(int64(s.Sessions))},
+			cell{ID: "t-in-u", Text: "of " + countText(int64(s.Users)) + " users"},
+		})
+	}
+	return tiles
 }
 
 // fingerprint is a hash of everything that the event stream does not send.

@@ -21,6 +21,8 @@ type Picture struct {
 	// Limits and Certificates are the View's.
 	Limits       []Limit
 	Certificates []Certificate
+	// SignIn is the View's.
+	SignIn *SignIn
 }
 
 // FrontendRow is a listener and what was seen of it. Its sessions are

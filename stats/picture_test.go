@@ -41,6 +41,9 @@ func (example) View() stats.View {
 				NotAfter: now.Add(24 * time.Hour)},
 			{Source: "broken\xff.pem", NotAfter: now.Add(72 * time.Hour)},
 		},
+		SignIn: &stats.SignIn{
+			Users: 31, Sessions: 12, Events: map[string]int64{"sign-in": 17, "sign-in-failed": 5}, Unkept: 1,
+		},
 	}
 }
 

@@ -148,7 +148,7 @@ func (s *Sampler) join(v *View) Picture {
 		Frontends: make([]FrontendRow, len(v.Frontends)),
 		Routes:    make([]RouteRow, len(v.Routes)),
 		Backends:  make([]BackendRow, len(v.Backends)),
-		Limits:    v.Limits, Certificates: v.Certificates,
+		Limits:    v.Limits, Certificates: v.Certificates, SignIn: v.SignIn,
 	}
 	p.All.SessionsMax = max(p.All.SessionsMax, v.Node.Connections)
 	for i, f := range v.Frontends {

@@ -21,6 +21,18 @@ type View struct {
 	// Limits are the rate limits, Certificates those that are served.
 	Limits       []Limit
 	Certificates []Certificate
+	// SignIn is about who signs in; nil where nobody can.
+	SignIn *SignIn
+}
+
+// SignIn is about who signs in.
+type SignIn struct {
+	// Users is how many there are, Sessions how many sessions are open.
+	Users, Sessions int
+	// Events counts what happened since the start by its kind, as the event log names
+	// it. Unkept are those that the event log did not take.
+	Events map[string]int64
+	Unkept int64
 }
 
 // Node is about the process.

@@ -60,6 +60,7 @@ type Recorder struct {
 	queue   chan Event
 	failed  *rate.Limiter
 	dropped atomic.Uint64
+	counts  map[Kind]*atomic.Uint64 // of the kinds; never written
 
 	closing sync.Once
 	closed  chan struct{} // no more events are taken
@@ -82,6 +83,10 @@ func New(o Options) *Recorder {
 		log: o.Log, now: o.Now, queue: make(chan Event, queueSize),
 		closed: make(chan struct{}), done: make(chan struct{}),
 		failed: rate.NewLimiter(failedRate, min(failedBurst, o.Keep/10+1)),
+		counts: map[Kind]*atomic.Uint64{},
+	}
+	for _, kind := range kinds() {
+		r.counts[kind] = new(atomic.Uint64)
 	}
 	safe.Go(r.log, "audit: write", r.run)
 	return r
@@ -95,6 +100,9 @@ func (r *Recorder) Record(ctx context.Context, e Event) {
 	}
 	e = e.clean()
 	r.line(e)
+	if n := r.counts[e.Kind]; n != nil {
+		n.Add(1)
+	}
 	if e.Kind == SignInFailed && !r.failed.AllowN(r.now(), 1) {
 		r.drop()
 		return
@@ -129,6 +137,16 @@ func (r *Recorder) drop() {
 		r.log.Error("events are in this log alone: the store is slow or away",
 			zap.Uint64("events", n))
 	}
+}
+
+// Counts is how many events of each kind this process has recorded, also those that
+// the store does not have.
+func (r *Recorder) Counts() map[Kind]uint64 {
+	counts := make(map[Kind]uint64, len(r.counts))
+	for kind, n := range r.counts {
+		counts[kind] = n.Load()
+	}
+	return counts
 }
 
 // Dropped is how many events did not come into the store.

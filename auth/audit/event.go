@@ -29,6 +29,12 @@ const (
 	AccessDenied    Kind = "access-denied"
 )
 
+// kinds are those that are counted by name.
+func kinds() []Kind {
+	return []Kind{SignIn, SignInFailed, SignOut, SessionEnded, UserCreated, UserChanged, UserDeleted,
+		PasswordChanged, IdentityLinked, IdentityRemoved, TokenCreated, TokenDeleted, AccessDenied}
+}
+
 // Event is something that happened.
 type Event struct {
 	At   time.Time `json:"at"` // zero: now

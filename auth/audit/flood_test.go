@@ -18,5 +18,8 @@ func TestFailuresLeaveTheOtherEvents(t *testing.T) {
 		if got := w.details(r, 100); !strings.Contains(got, "deed") || !strings.Contains(got, "wrong") {
 			t.Errorf("the events are %q", got)
 		}
+		if n := r.Counts(); n[audit.SignInFailed] != 1000 || n[audit.UserCreated] != 1 || r.Dropped() == 0 {
+			t.Errorf("%v were counted, %d dropped", n, r.Dropped())
+		}
 	})
 }

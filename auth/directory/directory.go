@@ -169,6 +169,13 @@ func (d *Directory) All() []*user.Person {
 	return all
 }
 
+// Len is how many users there are.
+func (d *Directory) Len() int {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return len(d.index.byID)
+}
+
 // Password returns the hash of the user's password, empty when there is none.
 func (d *Directory) Password(id string) string {
 	d.mu.RLock()

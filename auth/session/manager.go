@@ -195,6 +195,13 @@ func (m *Manager) All() []*Session {
 	return m.inOrder(list)
 }
 
+// Len is how many sessions there are, with those that have just run out.
+func (m *Manager) Len() int {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return len(m.index.byID)
+}
+
 func (m *Manager) inOrder(list []*Session) []*Session {
 	now := m.now()
 	valid := list[:0]
