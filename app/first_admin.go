@@ -39,7 +39,7 @@ func (g *generation) inviteFirst(ctx context.Context) {
 // administers tells whether a user is in the group of administrators and may sign in.
 func administers(p *user.Person) bool {
 	v := p.View()
-	return v.User.State == user.Active && v.In(adminGroup)
+	return v.User.State == user.Active && !v.User.Service && v.In(adminGroup)
 }
 
 // setupLink makes the link; one from before is good no more.

@@ -182,6 +182,39 @@ func TestTheFirstAdministrator(t *testing.T) {
 	})
 }
 
+// The link for the first administrator is over as soon as there is one, made in another
+// way. A service is none, and neither is who may not sign in.
+func TestTheFirstAdministratorMayComeInAnotherWay(t *testing.T) {
+	in(t, func(h *house) {
+		secret := must(h.directory.CreateLink(t.Context(), directory.Link{
+			Purpose: portal.SetupPurpose, Groups: []string{"admins"},
+			Expires: time.Now().Add(time.Hour),
+		}))(t)
+		b, at := h.browser(), "/setup?code="+secret
+		id := h.user(user.User{Name: "dora", Groups: []string{"admins"}}, "")
+		disable := func(on bool) {
+			must(h.directory.Update(t.Context(), id, func(u *user.User) error {
+				if u.State = user.Active; on {
+					u.State = user.Disabled
+				}
+				return nil
+			}))(t)
+		}
+		disable(true)
+		h.user(user.User{Name: "robot", Service: true, Groups: []string{"admins"}}, "")
+		h.user(user.User{Name: "eve", Groups: []string{"staff"}}, "")
+		b.get(at).want(t, 200, "")
+		disable(false)
+		b.get(at).want(t, 404, "")
+		const good = "tall trees in the wind"
+		b.post("/setup", "code", secret, "name", "root", "password", good, "again", good).
+			want(t, 404, "")
+		if h.directory.ByName("root") != nil {
+			t.Error("a second administrator was made")
+		}
+	})
+}
+
 func TestAnInvitationGivesAPassword(t *testing.T) {
 	in(t, func(h *house) {
 		id := h.user(user.User{Name: "dora"}, "")

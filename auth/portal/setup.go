@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"doorward/auth/audit"
@@ -53,16 +54,28 @@ func (p *Portal) setupPage(link directory.Link, code string) page.Setup {
 }
 
 // peek returns the link of a code, or directory.ErrNotFound. Where nobody signs in
-// with a password there are none.
+// with a password there are none, and where there is an administrator, made in whatever
+// way, none that makes the first.
 func (p *Portal) peek(ctx context.Context, code string) (directory.Link, error) {
 	if !p.o.LocalUsers || code == "" {
 		return directory.Link{}, directory.ErrNotFound
 	}
 	link, err := p.o.Directory.PeekLink(ctx, code)
-	if err == nil && link.Purpose != SetupPurpose && link.Purpose != InvitePurpose {
+	switch {
+	case err != nil || link.Purpose == InvitePurpose:
+	case link.Purpose != SetupPurpose || p.hasFirst(link.Groups):
 		err = directory.ErrNotFound
 	}
 	return link, err
+}
+
+// hasFirst tells whether somebody who can sign in is in all of the groups already.
+func (p *Portal) hasFirst(groups []string) bool {
+	return len(groups) > 0 && slices.ContainsFunc(p.o.Directory.All(), func(one *user.Person) bool {
+		v := one.View()
+		out := func(group string) bool { return !v.In(group) }
+		return active(v.User) == nil && !slices.ContainsFunc(groups, out)
+	})
 }
 
 func (p *Portal) noLink(w http.ResponseWriter, r *visitor, err error) {
