@@ -32,13 +32,27 @@ type Browser struct {
 // package do well to share it.
 func Start(t testing.TB) *Browser {
 	t.Helper()
+	return start(t, thisMachine)
+}
+
+// StartAt is Start where port 443 of every host is at that address, so that pages
+// can name each other without a port.
+func StartAt(t testing.TB, address string) *Browser {
+	t.Helper()
+	return start(t, "MAP *:443 "+address+","+thisMachine)
+}
+
+const thisMachine = "MAP * 127.0.0.1"
+
+func start(t testing.TB, hosts string) *Browser {
+	t.Helper()
 	path, err := exec.LookPath("chromium")
 	if err != nil {
 		t.Fatalf("%v: scripts/tools installs it", err)
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(path), chromedp.Flag("headless", "new"), chromedp.NoSandbox,
-		chromedp.Flag("host-resolver-rules", "MAP * 127.0.0.1"), chromedp.IgnoreCertErrors,
+		chromedp.Flag("host-resolver-rules", hosts), chromedp.IgnoreCertErrors,
 		chromedp.UserDataDir(t.TempDir()),
 	)
 	ctx, cancel := chromedp.NewExecAllocator(context.Background(), options...)

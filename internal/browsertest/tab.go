@@ -34,7 +34,25 @@ type Tab struct {
 // the console said until then.
 func (b *Browser) Open(t testing.TB) *Tab {
 	t.Helper()
-	ctx, cancel := chromedp.NewContext(b.ctx)
+	return open(t, b.ctx)
+}
+
+// Apart opens a tab of somebody else: what it keeps, cookies above all, it shares
+// with the tabs beside it alone.
+func (b *Browser) Apart(t testing.TB) *Tab {
+	t.Helper()
+	return open(t, b.ctx, chromedp.WithNewBrowserContext())
+}
+
+// Beside opens another tab of the same person, which closes before this one.
+func (b *Tab) Beside(t testing.TB) *Tab {
+	t.Helper()
+	return open(t, b.ctx)
+}
+
+func open(t testing.TB, parent context.Context, options ...chromedp.ContextOption) *Tab {
+	t.Helper()
+	ctx, cancel := chromedp.NewContext(parent, options...)
 	tab := &Tab{t: t, ctx: ctx}
 	if err := chromedp.Listen(ctx, tab.hear); err != nil {
 		cancel()

@@ -78,3 +78,19 @@ func TestTabs(t *testing.T) {
 		}
 	})
 }
+
+func TestPeopleApart(t *testing.T) {
+	url := pages(t, map[string]string{"/": "<p>here"})
+	host, port, _ := strings.Cut(strings.TrimPrefix(url, "https://"), ":")
+	browser := browsertest.StartAt(t, "127.0.0.1:"+port)
+	ann := browser.Apart(t)
+	ann.Do(chromedp.Navigate("https://" + host + "/"))
+	ann.Until(`document.cookie = "name=ann; secure", true`)
+	beside, bob := ann.Beside(t), browser.Apart(t)
+	for tab, want := range map[*browsertest.Tab]string{beside: "name=ann", bob: ""} {
+		tab.Do(chromedp.Navigate("https://" + host + "/"))
+		if got := browsertest.Value[string](tab, "document.cookie"); got != want {
+			t.Errorf("the cookie is %q, want %q", got, want)
+		}
+	}
+}
