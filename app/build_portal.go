@@ -94,7 +94,7 @@ func (g *generation) buildPortal() {
 	s.portal = portal.New(portal.Options{
 		Host: c.Host, CookieDomain: cookieDomain(c), LocalUsers: c.LocalUsers,
 		MinLength: g.cfg.PasswordPolicy.MinLength, Providers: s.portalProviders(g.cfg),
-		Destinations: g.destinations(), Apps: s.apps, Routes: s.choices,
+		Destinations: g.destinations(), Apps: s.apps, Routes: s.choices, Title: g.groupTitle,
 		Reserved: g.reservedName, Box: s.box, Sessions: s.sessions, Directory: s.directory,
 		Pages: s.pages, Audit: s.audit, Loops: s.loops, Floods: s.floods, Local: s.local,
 		Hasher: s.hasher, Consents: consents, Log: g.log.Named("sign-in"),

@@ -99,7 +99,11 @@ func (p *Portal) profile(
 	}
 	v.Notice = done
 	for _, name := range view.Groups {
-		v.Groups = append(v.Groups, page.Group{Name: name, Source: view.Sources[name]})
+		g := page.Group{Name: name, Source: view.Sources[name]}
+		if p.o.Title != nil {
+			g.Title = p.o.Title(name)
+		}
+		v.Groups = append(v.Groups, g)
 	}
 	p.o.Pages.Account(w, r.Request, http.StatusOK, v)
 }

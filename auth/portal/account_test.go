@@ -1,6 +1,7 @@
 package portal_test
 
 import (
+	"errors"
 	"net/url"
 	"strings"
 	"testing"
@@ -32,6 +33,21 @@ func TestPagesComeBackAfterSignIn(t *testing.T) {
 		b.get("/none").want(t, 404, "")
 		b.get("/source/oauth/none/azure-ad").want(t, 404, "")
 		b.send("PUT", "/account", nil, "").want(t, 405, "")
+	})
+}
+
+func TestTheAccountNamesGroupsAsTheirTitles(t *testing.T) {
+	in(t, func(h *house) {
+		b := h.browser().signIn()
+		if err := errors.Join(h.directory.CreateGroup(t.Context(), "fin"),
+			h.directory.AddMember(t.Context(), "fin", h.alice)); err != nil {
+			t.Fatal(err)
+		}
+		b.get("/account").says(t, "<bdi>fin</bdi>")
+		h.rebuild(func(o *portal.Options) {
+			o.Title = func(group string) string { return "The group " + group }
+		})
+		b.get("/account").says(t, "<bdi>The group fin</bdi>")
 	})
 }
 

@@ -40,6 +40,8 @@ type Options struct {
 	Apps func(v *user.View) []page.App
 	// Routes are what tokens of somebody may be limited to; nil gives no choice.
 	Routes func(v *user.View) []page.Choice
+	// Title is what the pages call a group; nil is its name.
+	Title func(group string) string
 	// Reserved tells whether a rule names this user name: then no account that a
 	// provider makes gets it, unless the provider's names are trusted. Nil is none.
 	Reserved func(name string) bool
