@@ -46,6 +46,7 @@ func (v *validator) gate(r *Route, p place) {
 	v.duplicates(r.PublicPaths, p.key("public_paths"))
 	v.identityHeaders(r, p.key("identity_headers"))
 	v.programs(r, p)
+	v.comesBack(r, p)
 	v.routeProvider(r, p.key("provider"))
 	if at := p.key("preflight"); r.Preflight == "answer" && len(r.Origins) == 0 {
 		v.errorf(at, `origins = ["*.example.com"]`, "needs origins: whose pages may send requests")
@@ -53,6 +54,42 @@ func (v *validator) gate(r *Route, p place) {
 	if at := p.key("consent"); at.given {
 		v.consent(r.Consent, at)
 	}
+}
+
+// comesBack warns of hosts that people cannot come back to from the sign-in host: who is
+// sent back takes a code along that opens a session, so it is never a host that nothing
+// but a pattern has. With one cookie for a domain there is no code. Programs with tokens
+// never leave.
+func (v *validator) comesBack(r *Route, p place) {
+	if r.Access.Public || r.Tokens || len(r.Bearer) > 0 {
+		return
+	}
+	const why = "people come back from signing in only to hosts that a route names"
+	if len(r.Hosts) == 0 && !slices.ContainsFunc(v.cfg.Routes, func(other Route) bool {
+		return slices.ContainsFunc(other.Hosts, v.isWayBack)
+	}) {
+		v.warnf(p, why+", and none names any")
+	}
+	for i, host := range r.Hosts {
+		switch at := p.key("hosts").item(i); {
+		case v.isWayBack(host):
+		case strings.HasPrefix(host, "~"):
+			v.warnf(at, "is a pattern: "+why)
+		default:
+			v.warnf(at, "is a pattern: "+why+`, or with cookie = "domain" below cookie_domain`)
+		}
+	}
+}
+
+// isWayBack tells whether a sign-in may end at the hosts that a route has by this name or
+// pattern.
+func (v *validator) isWayBack(host string) bool {
+	rest, wildcard := strings.CutPrefix(strings.ToLower(host), "*")
+	if !wildcard {
+		return !strings.HasPrefix(host, "~")
+	}
+	s := v.cfg.SignIn
+	return s.Cookie == "domain" && strings.HasSuffix(rest, "."+s.CookieDomain)
 }
 
 // routeProvider checks that those who sign in there may pass.
