@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 
+	"doorward/auth/cookie"
+	"doorward/auth/session"
 	"doorward/internal/gate"
 )
 
@@ -58,10 +60,10 @@ func accepts(fields gate.Fields, media string) bool {
 }
 
 // challenge is the answer to those who are nobody.
-func (g *Gate) challenge(q *gate.Question, cookie found) gate.Verdict {
+func (g *Gate) challenge(q *gate.Question, c cookie.Found) gate.Verdict {
 	kind, at := askerOf(q), g.d.placeOf(q)
 	// A ticket that is none any more is taken away where a new one is on its way.
-	drop := cookie.hopeless() || cookie.ok && kind == visit
+	drop := hopeless(c) || c.Given && kind == visit
 	browser := isBrowser(q.Fields)
 	answer := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if drop {
@@ -77,9 +79,14 @@ func (g *Gate) challenge(q *gate.Question, cookie found) gate.Verdict {
 	return gate.Verdict{Answer: answer, Status: http.StatusUnauthorized}
 }
 
+// hopeless tells whether a cookie can never be a ticket, so that there is no doubt about
+// taking it away: one that merely is no session may be about to be replaced by another
+// tab.
+func hopeless(c cookie.Found) bool { return c.Given && !session.Plausible(c.Value()) }
+
 // invite tells somebody how to sign in.
 func (g *Gate) invite(w http.ResponseWriter, r *http.Request, at place, kind asker, browser bool) {
-	id := bindBrowser(w, r)
+	id := cookie.Bind(w, r)
 	switch kind {
 	case visit:
 		w.Header().Set("Location", g.d.start(id, at.address(), "provider", g.o.Provider))

@@ -18,6 +18,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"doorward/auth/cookie"
 	"doorward/auth/page"
 	"doorward/auth/policy"
 	"doorward/auth/seal"
@@ -90,8 +91,7 @@ type Refusal struct {
 type Doors struct {
 	Shared
 	signIn  string // the origin of the sign-in host
-	cookie  string
-	domain  []byte
+	domain  []byte // that shares a cookie; nil: none
 	foreign *http.CrossOriginProtection
 }
 
@@ -108,10 +108,10 @@ func New(s Shared) *Doors {
 	}
 	d := &Doors{
 		Shared: s, signIn: "https://" + strings.TrimSuffix(strings.ToLower(s.Host), ":443"),
-		cookie: hostCookie, foreign: http.NewCrossOriginProtection(),
+		foreign: http.NewCrossOriginProtection(),
 	}
 	if s.CookieDomain != "" {
-		d.cookie, d.domain = domainCookie, []byte(strings.ToLower(s.CookieDomain))
+		d.domain = []byte(strings.ToLower(s.CookieDomain))
 	}
 	return d
 }
@@ -119,7 +119,7 @@ func New(s Shared) *Doors {
 // ticketHost is the host that the tickets of requests to a host are for: the domain,
 // where it has a cookie for all its hosts.
 func (d *Doors) ticketHost(host []byte) []byte {
-	if d.domain != nil && inDomain(host, d.domain) {
+	if d.shares(host) {
 		return d.domain
 	}
 	return host
@@ -128,13 +128,25 @@ func (d *Doors) ticketHost(host []byte) []byte {
 // cookieFor is the name of the cookie that holds the ticket on a host: those outside of
 // the domain have one of their own.
 func (d *Doors) cookieFor(host []byte) string {
-	if d.domain != nil && !inDomain(host, d.domain) {
-		return hostCookie
+	if d.shares(host) {
+		return cookie.Domain
 	}
-	return d.cookie
+	return cookie.Host
 }
 
-func inDomain(host, domain []byte) bool {
-	n := len(host) - len(domain)
-	return n >= 0 && string(host[n:]) == string(domain) && (n == 0 || host[n-1] == '.')
+// giveTicket gives the browser its ticket for a host, or takes it away when that is
+// empty.
+func (d *Doors) giveTicket(w http.ResponseWriter, host, ticket string) {
+	domain := ""
+	if d.shares([]byte(host)) {
+		domain = string(d.domain)
+	}
+	cookie.Ticket(w, domain, ticket)
+}
+
+// shares tells whether a host is one of the domain that shares a cookie.
+func (d *Doors) shares(host []byte) bool {
+	n := len(host) - len(d.domain)
+	return d.domain != nil && n >= 0 && string(host[n:]) == string(d.domain) &&
+		(n == 0 || host[n-1] == '.')
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"doorward/auth/assert"
+	"doorward/auth/cookie"
 	"doorward/auth/page"
 	"doorward/auth/policy"
 	"doorward/auth/session"
@@ -101,9 +102,9 @@ func (g *Gate) Check(q *gate.Question) gate.Verdict {
 // then may be a matter between the browser and the server.
 func (g *Gate) identify(q *gate.Question, asked policy.Asked) gate.Verdict {
 	d := g.d
-	cookie := cookieIn(q.Fields, d.cookieFor(q.Host))
-	if cookie.ok {
-		if s := d.Sessions.Find(cookie.get(), d.ticketHost(q.Host)); s != nil {
+	c := cookie.In(q.Fields, d.cookieFor(q.Host))
+	if c.Given {
+		if s := d.Sessions.Find(c.Value(), d.ticketHost(q.Host)); s != nil {
 			h := holder{s.View(), s.MFA(), s.Provider()}
 			return g.judge(q, s, h, asked)
 		}
@@ -111,7 +112,7 @@ func (g *Gate) identify(q *gate.Question, asked policy.Asked) gate.Verdict {
 	if verdict, known := g.authorize(q, asked); known {
 		return verdict
 	}
-	return g.challenge(q, cookie)
+	return g.challenge(q, c)
 }
 
 // holder is whose right to come in is judged.

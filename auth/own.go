@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"doorward/auth/cookie"
 	"doorward/auth/page"
 	"doorward/auth/session"
 	"doorward/internal/gate"
@@ -65,11 +66,11 @@ func only(w http.ResponseWriter, r *http.Request, methods ...string) bool {
 // sessionOf is the session of a request, nil when there is none.
 func (d *Doors) sessionOf(r *http.Request, at place) *session.Session {
 	host := []byte(at.host)
-	cookie := cookieIn(headerFields(r.Header), d.cookieFor(host))
-	if !cookie.ok {
+	c := cookie.Of(r, d.cookieFor(host))
+	if !c.Given {
 		return nil
 	}
-	return d.Sessions.Find(cookie.get(), d.ticketHost(host))
+	return d.Sessions.Find(c.Value(), d.ticketHost(host))
 }
 
 // handoff takes the code that the sign-in host gave, and gives the browser its ticket for
@@ -98,7 +99,7 @@ func (d *Doors) handoff(w http.ResponseWriter, r *http.Request, at place) {
 		d.stale(w, r, at)
 		return
 	}
-	if browser := browserOf(r); browser == "" || bindOf(browser) != h.Bind {
+	if browser := cookie.BrowserOf(r); browser == "" || cookie.Public(browser) != h.Bind {
 		// Tabs that began together have each been given a name for the browser, and it
 		// kept the last one. The gate asks again, now under that name; who was sent here
 		// by somebody else gets nothing.
@@ -189,9 +190,7 @@ func (d *Doors) signOut(w http.ResponseWriter, r *http.Request, at place) {
 // brings a cookie of ours and does not say where from is not believed either.
 func (d *Doors) forged(r *http.Request) bool {
 	silent := r.Header.Get("Sec-Fetch-Site") == "" && r.Header.Get("Origin") == ""
-	fields := headerFields(r.Header)
-	ours := cookieIn(fields, hostCookie).ok || cookieIn(fields, domainCookie).ok
-	return d.foreign.Check(r) != nil || silent && ours
+	return d.foreign.Check(r) != nil || silent && cookie.Ours(r)
 }
 
 // self is what somebody is told of themselves.
@@ -214,7 +213,7 @@ func (d *Doors) whoami(w http.ResponseWriter, r *http.Request, at place) {
 	if s == nil {
 		w.Header().Set("WWW-Authenticate", `Doorward realm="`+at.host+`"`)
 		writeJSON(w, r, http.StatusUnauthorized, problem{
-			Error: "unauthenticated", Login: d.start(bindBrowser(w, r), at.page(r)),
+			Error: "unauthenticated", Login: d.start(cookie.Bind(w, r), at.page(r)),
 		})
 		return
 	}

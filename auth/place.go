@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 
+	"doorward/auth/cookie"
 	"doorward/internal/gate"
 )
 
@@ -110,7 +111,7 @@ func plain(text string) bool {
 // start is the address where a browser signs in and comes back to ret. What is in more
 // are further parameters, name by name.
 func (d *Doors) start(browser, ret string, more ...string) string {
-	bind := bindOf(browser)
+	bind := cookie.Public(browser)
 	q := url.Values{
 		"return": {ret}, "bind": {bind}, "sig": {d.Box.MAC("start", ret+"\n"+bind)},
 	}

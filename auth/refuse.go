@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"doorward/auth/assert"
+	"doorward/auth/cookie"
 	"doorward/auth/page"
 	"doorward/auth/policy"
 	"doorward/auth/user"
@@ -80,7 +81,7 @@ func (g *Gate) message(
 	if v == nil || !at.secure {
 		return m
 	}
-	browser := bindBrowser(w, r)
+	browser := cookie.Bind(w, r)
 	m.Another = g.d.start(browser, at.address(), "another", "1")
 	switch e.Decision {
 	case policy.NeedsMFA:

@@ -7,6 +7,7 @@ import (
 	"golang.org/x/text/language"
 
 	"doorward/auth/audit"
+	"doorward/auth/cookie"
 	"doorward/auth/page"
 	"doorward/auth/session"
 	"doorward/auth/user"
@@ -192,7 +193,7 @@ func (p *Portal) endSessions(w http.ResponseWriter, r *visitor) {
 		done = page.SessionsEnded
 	}
 	if !s.Valid() {
-		p.setSession(w, "")
+		cookie.Ticket(w, p.o.CookieDomain, "")
 		redirect(w, "/sign_in")
 		return
 	}

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 
+	"doorward/auth/cookie"
 	"doorward/auth/page"
 	"doorward/auth/session"
 )
@@ -21,7 +22,7 @@ func (p *Portal) arrive(w http.ResponseWriter, r *visitor, s *session.Session, v
 		redirect(w, to.String())
 		return
 	}
-	browser := p.browser(w, r.Request)
+	browser := cookie.Bind(w, r.Request)
 	if p.o.Loops.Circles(browser, v.Return) {
 		p.o.Loops.Forget(browser, v.Return)
 		p.o.Log.Warn("a browser signs in again and again, and does not get through")

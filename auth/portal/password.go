@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"doorward/auth/audit"
+	"doorward/auth/cookie"
 	"doorward/auth/local"
 	"doorward/auth/page"
 	"doorward/auth/session"
@@ -114,7 +115,7 @@ type pledge struct {
 // mustChange asks for another password, in place of a session.
 func (p *Portal) mustChange(w http.ResponseWriter, r *visitor, v visit, u *user.User) {
 	plain, err := json.Marshal(pledge{
-		User: u.ID, Epoch: u.Epoch, Browser: bindOf(p.browser(w, r.Request)), Made: p.now().Unix(),
+		User: u.ID, Epoch: u.Epoch, Browser: cookie.Public(cookie.Bind(w, r.Request)), Made: p.now().Unix(),
 	})
 	if err != nil {
 		p.failed(w, r, "asking for another password", err)
@@ -138,7 +139,7 @@ func (p *Portal) changeFirst(w http.ResponseWriter, r *visitor) {
 		p.refuse(w, r, statusOf(err))
 		return
 	}
-	u := p.pledged(q.Get("change"), knownBrowser(r.Request))
+	u := p.pledged(q.Get("change"), cookie.BrowserOf(r.Request))
 	if u == nil {
 		p.stale(w, r, visitOf(q).at("/sign_in"))
 		return
@@ -159,7 +160,7 @@ func (p *Portal) pledged(sealed, browser string) *user.User {
 	}
 	person := p.o.Directory.Person(given.User)
 	age := p.now().Sub(time.Unix(given.Made, 0))
-	if person == nil || age > changeAge || browser == "" || bindOf(browser) != given.Browser {
+	if person == nil || age > changeAge || browser == "" || cookie.Public(browser) != given.Browser {
 		return nil
 	}
 	if u := person.View().User; u.Epoch == given.Epoch && active(u) == nil {

@@ -20,6 +20,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"doorward/auth/cookie"
 	"doorward/auth/page"
 )
 
@@ -202,7 +203,7 @@ func (p *Portal) wrongMethod(w http.ResponseWriter, r *visitor, allowed string) 
 // believed either.
 func (p *Portal) forged(r *http.Request) bool {
 	silent := r.Header.Get("Sec-Fetch-Site") == "" && r.Header.Get("Origin") == ""
-	return p.foreign.Check(r) != nil || silent && ours(r)
+	return p.foreign.Check(r) != nil || silent && cookie.Ours(r)
 }
 
 // redirect sends the visitor on with a GET, whatever the request was.

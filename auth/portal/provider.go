@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"doorward/auth/audit"
+	"doorward/auth/cookie"
 	"doorward/auth/oidc"
 	"doorward/auth/page"
 	"doorward/auth/session"
@@ -67,7 +68,7 @@ func (p *Portal) leave(
 	s.ID = make([]byte, 16)
 	rand.Read(s.ID)
 	s.Provider, s.Begun = pr.Name, p.now().Unix()
-	s.Browser = bindOf(p.browser(w, r.Request))
+	s.Browser = cookie.Public(cookie.Bind(w, r.Request))
 	if to := p.address(s.Return, ""); to.own && to.url.Path == "/" {
 		// An address that leads nowhere is not carried around.
 		s.visit = visit{}
@@ -97,7 +98,7 @@ func (p *Portal) callback(w http.ResponseWriter, r *visitor, name string) {
 		p.stale(w, r, "")
 		return
 	}
-	s, err := p.openState(q.Get("state"), name, knownBrowser(r.Request))
+	s, err := p.openState(q.Get("state"), name, cookie.BrowserOf(r.Request))
 	if err != nil {
 		p.o.Log.Info("an answer of a provider was refused", zap.String("provider", name),
 			zap.Stringer("client", r.client), zap.Error(err))
@@ -128,11 +129,22 @@ func (p *Portal) served(s *passage, live *session.Session) bool {
 // staleState tells why a state is not taken. A state that is merely old says where
 // to start again; of any other nothing is believed.
 func (p *Portal) staleState(w http.ResponseWriter, r *visitor, s *passage, err error) {
-	if errors.Is(err, errBrowser) && knownBrowser(r.Request) == "" {
+	browser := cookie.BrowserOf(r.Request)
+	switch {
+	case errors.Is(err, errBrowser) && browser == "":
 		p.o.Pages.Message(w, r.Request, http.StatusBadRequest, page.Message{
 			Frame: p.frame(nil), Kind: page.Loop, Cause: page.CauseCookie, Retry: "/sign_in",
 		})
 		return
+	case errors.Is(err, errBrowser) && s.For == forSignIn &&
+		!p.o.Loops.Circles(browser, "callback "+s.Return):
+		// Tabs that began together have each been given a name for the browser, and it
+		// kept the last one. They sign in again, under that name; nothing of the answer is
+		// used, so who was sent here by somebody else is where any link could lead.
+		redirect(w, s.at("/sign_in", "provider", s.Provider))
+		return
+	case errors.Is(err, errBrowser):
+		s = nil
 	}
 	retry := ""
 	if s != nil {

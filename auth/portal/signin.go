@@ -7,8 +7,10 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"doorward/auth/audit"
+	"doorward/auth/cookie"
 	"doorward/auth/local"
 	"doorward/auth/page"
 	"doorward/auth/session"
@@ -73,7 +75,7 @@ func (p *Portal) showSignIn(w http.ResponseWriter, r *visitor) {
 		p.arrive(w, r, s, e.visit)
 		return
 	}
-	p.browser(w, r.Request)
+	cookie.Bind(w, r.Request)
 	if e.provider != nil {
 		p.lead(w, r, &e, e.provider, "")
 		return
@@ -114,8 +116,8 @@ type attempt struct {
 
 // askWho shows the sign-in page, again after an attempt.
 func (p *Portal) askWho(w http.ResponseWriter, r *visitor, e *entry, before attempt) {
-	if hopeless(r.Request, p.sessionCookie()) {
-		p.setSession(w, "")
+	if c := cookie.Of(r.Request, p.ticketCookie()); c.Given && !session.Plausible(c.Value()) {
+		cookie.Ticket(w, p.o.CookieDomain, "")
 	}
 	v := page.SignIn{
 		Frame: p.frame(nil), To: p.app(e.to), Again: e.again(),
@@ -173,7 +175,7 @@ func (p *Portal) signIn(w http.ResponseWriter, r *visitor) {
 	case login == "":
 		p.refuse(w, r, http.StatusBadRequest)
 	case domain != nil && (password == "" || !p.o.LocalUsers):
-		p.browser(w, r.Request)
+		cookie.Bind(w, r.Request)
 		p.lead(w, r, &e, domain, login)
 	case !p.o.LocalUsers:
 		p.askWho(w, r, &e, attempt{login, http.StatusBadRequest,
@@ -188,13 +190,17 @@ func (p *Portal) signIn(w http.ResponseWriter, r *visitor) {
 
 // byPassword judges a name and a password.
 func (p *Portal) byPassword(w http.ResponseWriter, r *visitor, e *entry, a local.Attempt) {
-	a.Client, a.Device = r.client, readCookie(r.Request, deviceCookie)
+	a.Client, a.Device = r.client, string(cookie.Of(r.Request, cookie.Device).Value())
 	result, err := p.o.Local.SignIn(r.Context(), a)
 	if err != nil {
 		p.notSignedIn(w, r, e, a.Login, err)
 		return
 	}
-	setDevice(w, result.Device)
+	if result.Device != "" { // by which the browser is known to have signed in before
+		cookie.Set(w, http.Cookie{
+			Name: cookie.Device, Value: result.Device, MaxAge: int(cookie.Year / time.Second),
+		})
+	}
 	person := p.o.Directory.Person(result.UserID)
 	if person == nil {
 		p.notSignedIn(w, r, e, a.Login, local.ErrWrong)
@@ -262,11 +268,19 @@ func (p *Portal) byDomain(login string) *Provider {
 
 // session is the session of the visitor, nil when there is none.
 func (p *Portal) session(r *visitor) *session.Session {
-	ticket := readCookie(r.Request, p.sessionCookie())
-	if ticket == "" {
+	ticket := cookie.Of(r.Request, p.ticketCookie()).Value()
+	if len(ticket) == 0 {
 		return nil
 	}
-	return p.o.Sessions.Find([]byte(ticket), []byte(p.cookieHost()))
+	return p.o.Sessions.Find(ticket, []byte(p.cookieHost()))
+}
+
+// ticketCookie is the name of the cookie that holds the session's ticket.
+func (p *Portal) ticketCookie() string {
+	if p.o.CookieDomain != "" {
+		return cookie.Domain
+	}
+	return cookie.Host
 }
 
 // cookieHost is the host that the tickets of this Portal are for: its own, or the
@@ -294,7 +308,7 @@ func (p *Portal) begin(w http.ResponseWriter, r *visitor, start session.Start) *
 		p.failed(w, r, "beginning a session", err)
 		return nil
 	}
-	p.setSession(w, ticket)
+	cookie.Ticket(w, p.o.CookieDomain, ticket)
 	p.record(r, audit.Event{Kind: audit.SignIn, User: nameOf(s.View()), Provider: start.Provider})
 	return s
 }

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"doorward/auth/audit"
+	"doorward/auth/cookie"
 	"doorward/auth/page"
 	"doorward/auth/session"
 )
@@ -37,7 +38,7 @@ func (p *Portal) signOut(w http.ResponseWriter, r *visitor) {
 	}
 	to := p.address(f.Get("return"), "")
 	s := p.session(r)
-	p.setSession(w, "")
+	cookie.Ticket(w, p.o.CookieDomain, "")
 	if s == nil {
 		p.signedOut(w, r, to, "")
 		return

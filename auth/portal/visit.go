@@ -6,6 +6,8 @@ import (
 	"errors"
 	"net/url"
 	"time"
+
+	"doorward/auth/cookie"
 )
 
 // stateAge is how long a visitor may take at a provider.
@@ -74,7 +76,7 @@ const (
 type passage struct {
 	ID       []byte `json:"t"`
 	Provider string `json:"p"`
-	Browser  string `json:"c"` // bindOf the browser that left
+	Browser  string `json:"c"` // cookie.Public of the browser that left
 	Begun    int64  `json:"i"` // in seconds
 	// Asked says that the provider was told to ask for the password again, or for
 	// another account.
@@ -104,14 +106,15 @@ func (p *Portal) sealState(s *passage) (string, error) {
 	return p.o.Box.Seal("state", plain, nil), nil
 }
 
-// What can be wrong with a state. Visitors see the same for all but the last two.
+// What can be wrong with a state.
 var (
 	errState   = errors.New("the state is none that we gave")
 	errOld     = errors.New("the state is too old")
 	errBrowser = errors.New("the state was given to another browser")
 )
 
-// openState judges the state that came back with an answer of a provider.
+// openState judges the state that came back with an answer of a provider. With errOld
+// and errBrowser there is a passage to start again from, and nothing else.
 func (p *Portal) openState(raw, provider, browser string) (*passage, error) {
 	plain, err := p.o.Box.Open("state", raw, nil)
 	if raw == "" || err != nil {
@@ -124,8 +127,8 @@ func (p *Portal) openState(raw, provider, browser string) (*passage, error) {
 	if age := p.now().Sub(s.begun()); age > stateAge || age < -time.Minute {
 		return s, errOld
 	}
-	if browser == "" || s.Browser != bindOf(browser) {
-		return nil, errBrowser
+	if browser == "" || s.Browser != cookie.Public(browser) {
+		return s, errBrowser
 	}
 	return s, nil
 }

@@ -40,6 +40,13 @@ func newTicket(host string) (t ticket, text string) {
 	return t, string(base64.RawURLEncoding.AppendEncode(b, raw[:]))
 }
 
+// Plausible tells whether a text may be a ticket, of whatever session: no other ever will
+// be one.
+func Plausible(text []byte) bool {
+	_, _, ok := parseTicket(text)
+	return ok
+}
+
 // parseTicket reads the text of a ticket. It allocates nothing.
 func parseTicket(text []byte) (id ticketID, hash [sha256.Size]byte, ok bool) {
 	if len(text) != TicketSize || text[0] != ticketVersion ||
