@@ -199,6 +199,7 @@ func limitsOf(c *config.SignIn) session.Limits {
 func mapping(cfg *config.Config) directory.Mapping {
 	m := directory.Mapping{
 		Groups: map[string]directory.Group{}, Defaults: map[string][]string{},
+		Providers: []string{},
 	}
 	for name, g := range cfg.Groups {
 		m.Groups[name] = directory.Group{
@@ -208,6 +209,7 @@ func mapping(cfg *config.Config) directory.Mapping {
 	for i := range cfg.SignIn.Providers {
 		p := &cfg.SignIn.Providers[i]
 		m.Defaults[p.Name] = p.DefaultGroups
+		m.Providers = append(m.Providers, p.Name)
 	}
 	return m
 }

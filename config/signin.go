@@ -59,7 +59,8 @@ type Throttle struct {
 // Group says who is in a group that rules name, beside the members that the store
 // has.
 type Group struct {
-	// Groups of providers, as their tokens have them: for Entra ID the object ID.
+	// Groups of providers, as their tokens have them: for Entra ID the object ID. One
+	// counts from every provider, "azure-ad:ID" only from the provider of that name.
 	ProviderGroups []string `toml:"provider_groups"`
 	// Roles of providers: for Entra ID the value of an app role.
 	Roles []string `toml:"roles"`

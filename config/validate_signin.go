@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -197,10 +198,28 @@ func (v *validator) groups() {
 		}
 		v.groupName(name, p)
 		v.entries(g.ProviderGroups, p.key("provider_groups"))
+		v.whoseGroups(g.ProviderGroups, p.key("provider_groups"))
 		v.entries(g.Roles, p.key("roles"))
 		v.userNames(g.Users, p.key("users"))
 		if hasControl(g.Title) {
 			v.errorf(p.key("title"), "", "has a control character")
+		}
+	}
+}
+
+// whoseGroups warns of groups that several providers can give where one is GitHub: there,
+// everybody can make one of any name.
+func (v *validator) whoseGroups(list []string, p place) {
+	providers := v.cfg.SignIn.Providers
+	public := func(pr Provider) bool { return pr.Type == "github" && pr.AuthorityHost == "" }
+	if len(providers) < 2 || !slices.ContainsFunc(providers, public) {
+		return
+	}
+	for i, group := range list {
+		named := func(pr Provider) bool { return strings.HasPrefix(group, pr.Name+":") }
+		if !slices.ContainsFunc(providers, named) {
+			v.warnf(p.item(i), "counts from GitHub too, where everybody can make a group of "+
+				"any name: write the name of its provider and a colon before it")
 		}
 	}
 }

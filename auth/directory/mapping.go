@@ -15,11 +15,16 @@ type Mapping struct {
 	// Defaults are groups that everybody is in who has an identity at the provider,
 	// by the provider's name.
 	Defaults map[string][]string
+	// Providers are the names of all providers: what an account of another one was in
+	// counts no more. Nil believes all.
+	Providers []string
 }
 
 // Group says who is in a group, beside the members that the store has.
 type Group struct {
-	// ProviderGroups and Roles are as providers write them.
+	// ProviderGroups and Roles are as providers write them. With the name of a provider
+	// and a colon before it, a group is one of that provider alone: some let everybody
+	// make groups of any name.
 	ProviderGroups []string
 	Roles          []string
 	// Users are names, or e-mail addresses that were verified.
@@ -29,22 +34,36 @@ type Group struct {
 // mapping is a Mapping the other way round. It does not change.
 type mapping struct {
 	names    []string
-	byGroup  map[string][]string
+	known    map[string]bool // the providers; nil is all
+	byGroup  map[groupOf][]string
 	byRole   map[string][]string
 	byUser   map[string][]string
 	defaults map[string][]string
 }
 
+// groupOf is a group of a provider; of any, where that is empty.
+type groupOf struct{ provider, group string }
+
 func compile(m Mapping) mapping {
 	c := mapping{
 		names:   slices.Sorted(maps.Keys(m.Groups)),
-		byGroup: map[string][]string{}, byRole: map[string][]string{},
+		byGroup: map[groupOf][]string{}, byRole: map[string][]string{},
 		byUser: map[string][]string{}, defaults: map[string][]string{},
+	}
+	if m.Providers != nil {
+		c.known = map[string]bool{}
+	}
+	for _, name := range m.Providers {
+		c.known[name] = true
 	}
 	for _, name := range c.names {
 		group := m.Groups[name]
 		for _, from := range group.ProviderGroups {
-			c.byGroup[from] = append(c.byGroup[from], name)
+			key := groupOf{group: from}
+			if provider, group, ok := strings.Cut(from, ":"); ok && c.known[provider] {
+				key = groupOf{provider, group}
+			}
+			c.byGroup[key] = append(c.byGroup[key], name)
 		}
 		for _, role := range group.Roles {
 			c.byRole[role] = append(c.byRole[role], name)
@@ -83,6 +102,9 @@ func (m *mapping) view(u *user.User) *user.View {
 	}
 	var roles []string
 	for i := range u.Identities {
+		if m.known != nil && !m.known[u.Identities[i].Provider] {
+			continue
+		}
 		m.identity(&u.Identities[i], found)
 		roles = append(roles, u.Identities[i].Roles...)
 		unknown = unknown || u.Identities[i].GroupsUnknown
@@ -105,7 +127,8 @@ func (m *mapping) identity(i *user.Identity, found sources) {
 		return
 	}
 	for _, group := range i.Groups {
-		found.add(m.byGroup[group], "group ", group, " of ", i.Provider)
+		found.add(m.byGroup[groupOf{group: group}], "group ", group, " of ", i.Provider)
+		found.add(m.byGroup[groupOf{i.Provider, group}], "group ", group, " of ", i.Provider)
 	}
 	found.add(m.defaults[i.Provider], "everybody of ", i.Provider)
 }

@@ -3,6 +3,7 @@ package directory_test
 import (
 	"errors"
 	"slices"
+	"strconv"
 	"testing"
 	"testing/synctest"
 
@@ -153,6 +154,44 @@ func TestGroups(t *testing.T) {
 		}
 		if got := bob.View().Groups; !slices.Equal(got, []string{"admins"}) {
 			w.Errorf("in %v", got)
+		}
+	})
+}
+
+// A group of a provider counts from it alone where the configuration says so, and what a
+// provider said that is none any more counts nowhere.
+func TestGroupsOfOneProvider(t *testing.T) {
+	mapping := directory.Mapping{
+		Groups: map[string]directory.Group{
+			"admins": {ProviderGroups: []string{"azure:g-1"}},
+			"any":    {ProviderGroups: []string{"g-1"}, Roles: []string{"Boss"}},
+			"colon":  {ProviderGroups: []string{"other:g-1"}},
+		},
+		Providers: []string{"azure", "gh"},
+	}
+	inBubble(t, func(w *world) {
+		d := w.open(mapping)
+		for i, c := range []struct {
+			provider string
+			want     []string
+		}{
+			{"azure", []string{"admins", "any", "colon"}},
+			{"gh", []string{"any", "colon"}},
+			{"gone", nil},
+		} {
+			v := w.create(d, user.User{Name: c.provider, Identities: []user.Identity{{
+				Provider: c.provider, Subject: "t/" + strconv.Itoa(i), Roles: []string{"Boss"},
+				Groups: []string{"g-1", "other:g-1", "azure:g-1"},
+			}}}).View()
+			if !slices.Equal(v.Groups, c.want) || v.Has("Boss") != (c.want != nil) {
+				t.Errorf("%s: groups %v, roles %v, want %v", c.provider, v.Groups, v.Roles, c.want)
+			}
+		}
+		// What a reload leaves out counts no more.
+		mapping.Providers = []string{"gh"}
+		d.Configure(mapping)
+		if v := d.ByName("azure").View(); len(v.Groups) > 0 || v.Has("Boss") {
+			t.Errorf("of a provider that is gone: %v, %v", v.Groups, v.Roles)
 		}
 	})
 }
