@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"time"
 
 	"doorward/internal/access"
@@ -58,6 +59,9 @@ func (x *exchange) record() {
 	r.RequestID = x.requestID()
 	if x.route != nil {
 		r.Route = x.route.Name
+		if x.route.Private {
+			r.Target, _, _ = bytes.Cut(r.Target, []byte("?"))
+		}
 	}
 	r.ActiveConns = x.e.Open()
 	r.FrontendConns = x.c.l.Counts.Open()

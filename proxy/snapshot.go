@@ -112,6 +112,9 @@ type Route struct {
 	Handler http.Handler
 	// Gate decides who passes; nil is everybody, and nobody is known by name.
 	Gate gate.Gate
+	// Private keeps the query out of the access log, whatever that is told to write:
+	// codes that sign people in are in it.
+	Private bool
 	// Networks are the only ones that may pass; nil is all.
 	Networks *netset.Set
 	// Client is what the route wants of the certificates of clients.

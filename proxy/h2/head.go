@@ -37,15 +37,9 @@ type block struct {
 	// What came of it.
 	size, fields, crumbs int
 	large                bool // more than the limits allow: nothing is kept from there
-	fault                string
-	pseudo               pseudo
+	fault                error
+	pseudo               h1.Pseudo
 	regular              bool // a field that is no pseudo-header field came
-}
-
-// pseudo are the pseudo-header fields (RFC 9113, section 8.3.1).
-type pseudo struct {
-	method, scheme, authority, path, protocol []byte
-	has                                       uint8
 }
 
 //house:allow global a pool that all connections share: streams come and go
@@ -130,7 +124,7 @@ func (c *Conn) beginBlock(id uint32, end bool) error {
 		return &connError{http2.ErrCodeStreamClosed, "HEADERS on a closed stream"}
 	}
 	if b.trailer = used; open && !end {
-		b.fault = "a second head without an end"
+		b.fault = errHead
 	}
 	b.stream = streams.Get().(*Stream)
 	return nil
@@ -213,41 +207,14 @@ func (s *Stream) keep(text string) []byte {
 	return s.arena[n:len(s.arena):len(s.arena)]
 }
 
-// The bits of pseudo.has.
-const (
-	hasMethod = 1 << iota
-	hasScheme
-	hasAuthority
-	hasPath
-	hasProtocol
-)
-
 func (b *block) takePseudo(f hpack.HeaderField) {
-	var bit uint8
-	var at *[]byte
-	switch p := &b.pseudo; f.Name {
-	case ":method":
-		bit, at = hasMethod, &p.method
-	case ":scheme":
-		bit, at = hasScheme, &p.scheme
-	case ":authority":
-		bit, at = hasAuthority, &p.authority
-	case ":path":
-		bit, at = hasPath, &p.path
-	case ":protocol":
-		bit, at = hasProtocol, &p.protocol
-	}
+	at, err := b.pseudo.Place(f.Name)
 	switch {
-	case b.trailer:
-		b.fault = "pseudo-header field among the trailers"
-	case bit == 0:
-		b.fault = "unknown pseudo-header field"
-	case b.pseudo.has&bit != 0:
-		b.fault = "pseudo-header field twice"
-	case b.regular:
-		b.fault = "pseudo-header field behind others"
+	case b.trailer, b.regular:
+		b.fault = errPseudoPlace
+	case err != nil:
+		b.fault = err
 	default:
-		b.pseudo.has |= bit
 		*at = b.stream.keep(f.Value)
 	}
 }

@@ -2,7 +2,6 @@ package h2
 
 import (
 	"errors"
-	"strings"
 
 	"golang.org/x/net/http2"
 
@@ -10,11 +9,9 @@ import (
 )
 
 var (
-	errPseudo    = errors.New("pseudo-header fields missing or in excess")
-	errScheme    = errors.New("a scheme that is not the connection's")
-	errConnect   = errors.New("CONNECT to what is offered nowhere")
-	errAuthority = errors.New("an authority that is no host")
-	errHead      = errors.New("malformed head")
+	errPseudoPlace = errors.New("pseudo-header field behind others, or among the trailers")
+	errConnect     = errors.New("CONNECT with a body")
+	errHead        = errors.New("malformed head")
 )
 
 // badRequest is the status of errors that break the rules of HTTP/2 too.
@@ -61,14 +58,16 @@ func (c *Conn) turnAway(s *Stream, code http2.ErrCode) error {
 func (c *Conn) judge(s *Stream) error {
 	b, r := &c.block, &s.req
 	r.Minor, r.Length = 1, -1
-	if b.fault != "" {
-		return errHead
+	if b.fault != nil {
+		return b.fault
 	}
-	err := c.pseudoFields(r)
+	err := b.pseudo.Fill(r, c.scheme(), c.o.ExtendedConnect)
 	if err == nil {
 		upgrade := r.Upgrade
 		if err = c.parser.Assemble(r); err == nil {
-			s.joinCrumbs(b.crumbs)
+			if b.crumbs > 1 {
+				s.arena = h1.JoinCookies(r, s.arena)
+			}
 			err = b.frameBody(r, upgrade)
 		}
 	}
@@ -94,48 +93,12 @@ func answerable(err error) bool {
 	return errors.As(err, &e) && e.Status != badRequest
 }
 
-// pseudoFields takes method, target and host from where HTTP/2 has them.
-func (c *Conn) pseudoFields(r *h1.Request) error {
-	p := &c.block.pseudo
-	const always = hasMethod | hasScheme | hasPath
-	if p.has&always != always {
-		return errPseudo
-	}
-	want := "http"
+// scheme is what requests on the connection must ask for.
+func (c *Conn) scheme() string {
 	if c.o.Secure {
-		want = "https"
+		return "https"
 	}
-	if !h1.EqualFold(p.scheme, want) {
-		return errScheme
-	}
-	r.Method, r.Target, r.Host = p.method, p.path, nil
-	if p.has&hasAuthority != 0 {
-		if r.Host = p.authority; !isAuthority(r.Host) {
-			return errAuthority
-		}
-	}
-	connect := string(p.method) == "CONNECT"
-	if connect != (p.has&hasProtocol != 0) {
-		return errConnect
-	}
-	if connect {
-		if !c.o.ExtendedConnect || string(p.protocol) != "websocket" {
-			return errConnect
-		}
-		r.Method, r.Upgrade = []byte("GET"), p.protocol
-	}
-	return nil
-}
-
-// isAuthority tells whether a text holds nothing that is no part of a host and a port.
-// Whether that host exists is another question.
-func isAuthority(text []byte) bool {
-	for _, c := range text {
-		if c <= ' ' || c >= 0x7f || strings.IndexByte(`/?#@\,"<>`, c) >= 0 {
-			return false
-		}
-	}
-	return len(text) > 0
+	return "http"
 }
 
 // frameBody says how long the body is.
@@ -157,30 +120,6 @@ func (b *block) frameBody(r *h1.Request, upgrade []byte) error {
 	return nil
 }
 
-// joinCrumbs makes one field of the cookies (RFC 9113, section 8.2.3).
-func (s *Stream) joinCrumbs(n int) {
-	if n < 2 {
-		return
-	}
-	start := len(s.arena)
-	rest := s.req.Fields[:0]
-	var whole h1.Field
-	for _, f := range s.req.Fields {
-		switch {
-		case f.Kind != h1.Cookie:
-			rest = append(rest, f)
-			continue
-		case whole.Name == nil:
-			whole = f
-		default:
-			s.arena = append(s.arena, "; "...)
-		}
-		s.arena = append(s.arena, f.Value...)
-	}
-	whole.Value = s.arena[start:len(s.arena):len(s.arena)]
-	s.req.Fields = append(rest, whole)
-}
-
 // endTrailers gives a stream the fields behind its body.
 func (c *Conn) endTrailers() error {
 	b := &c.block
@@ -198,7 +137,7 @@ func (c *Conn) endTrailers() error {
 		c.mu.Unlock()
 		c.recycle(kept)
 		return c.spend(&c.purses.others, "frames without meaning")
-	case b.fault != "", b.large, bad != nil, s.req.Length >= 0 && s.received != s.req.Length:
+	case b.fault != nil, b.large, bad != nil, s.req.Length >= 0 && s.received != s.req.Length:
 		c.mu.Unlock()
 		c.recycle(kept)
 		return c.faulty(b.id, http2.ErrCodeProtocol)

@@ -22,26 +22,13 @@ type block struct {
 	trailer     bool
 	size, count int
 	large       bool // more than the limits allow
-	fault       string
-	pseudo      pseudo
+	fault       error
+	pseudo      h1.Pseudo
 	regular     bool // a field that is no pseudo-header field came
 	crumbs      int
 }
 
-// pseudo are the pseudo-header fields (RFC 9114, section 4.3.1).
-type pseudo struct {
-	method, scheme, authority, path, protocol []byte
-	has                                       uint8
-}
-
-// The bits of pseudo.has.
-const (
-	hasMethod = 1 << iota
-	hasScheme
-	hasAuthority
-	hasPath
-	hasProtocol
-)
+var errPseudoPlace = errors.New("pseudo-header field behind others, or among the trailers")
 
 func malformed(reason string) error { return &streamError{codeMessageError, reason} }
 
@@ -73,14 +60,14 @@ func (s *Stream) readRequest(length uint64) error {
 		return err
 	}
 	switch {
-	case b.fault != "":
-		return malformed(b.fault)
+	case b.fault != nil:
+		return malformed(b.fault.Error())
 	case b.large, b.crumbs > mostCrumbs:
 		s.refuse(h1.ErrLarge)
 		return nil
 	}
-	if err := b.pseudoFields(r); err != nil {
-		return err
+	if err := b.pseudo.Fill(r, "https", true); err != nil {
+		return malformed(err.Error())
 	}
 	upgrade := r.Upgrade
 	if err := s.c.parser.Assemble(r); err != nil {
@@ -94,7 +81,9 @@ func (s *Stream) readRequest(length uint64) error {
 	if r.Host == nil {
 		return malformed("neither :authority nor Host")
 	}
-	s.joinCrumbs(b.crumbs)
+	if b.crumbs > 1 {
+		s.arena = h1.JoinCookies(r, s.arena)
+	}
 	return s.frameBody(upgrade)
 }
 
@@ -164,83 +153,15 @@ func (s *Stream) keep(text string) []byte {
 }
 
 func (b *block) takePseudo(f qpack.HeaderField) {
-	var bit uint8
-	var at *[]byte
-	switch p := &b.pseudo; f.Name {
-	case ":method":
-		bit, at = hasMethod, &p.method
-	case ":scheme":
-		bit, at = hasScheme, &p.scheme
-	case ":authority":
-		bit, at = hasAuthority, &p.authority
-	case ":path":
-		bit, at = hasPath, &p.path
-	case ":protocol":
-		bit, at = hasProtocol, &p.protocol
-	}
+	at, err := b.pseudo.Place(f.Name)
 	switch {
-	case b.trailer:
-		b.fault = "pseudo-header field among the trailers"
-	case bit == 0:
-		b.fault = "unknown pseudo-header field"
-	case b.pseudo.has&bit != 0:
-		b.fault = "pseudo-header field twice"
-	case b.regular:
-		b.fault = "pseudo-header field behind others"
+	case b.trailer, b.regular:
+		b.fault = errPseudoPlace
+	case err != nil:
+		b.fault = err
 	default:
-		b.pseudo.has |= bit
 		*at = b.s.keep(f.Value)
 	}
-}
-
-// pseudoFields takes method, target and host from where HTTP/3 has them.
-func (b *block) pseudoFields(r *h1.Request) error {
-	p := &b.pseudo
-	const always = hasMethod | hasScheme | hasPath
-	if p.has&always != always {
-		return malformed("pseudo-header fields missing")
-	}
-	if !h1.EqualFold(p.scheme, "https") {
-		return malformed("a scheme that is not the connection's")
-	}
-	r.Method, r.Target, r.Host = p.method, p.path, nil
-	if p.has&hasAuthority != 0 {
-		if r.Host = p.authority; len(r.Host) == 0 {
-			return malformed("empty :authority")
-		}
-	}
-	connect := string(p.method) == "CONNECT"
-	if connect != (p.has&hasProtocol != 0) {
-		return malformed("CONNECT to what is offered nowhere")
-	}
-	if connect {
-		if string(p.protocol) != "websocket" {
-			return malformed("CONNECT to what is offered nowhere")
-		}
-		r.Method, r.Upgrade = []byte("GET"), p.protocol
-	}
-	return nil
-}
-
-// joinCrumbs makes one field of the cookies.
-func (s *Stream) joinCrumbs(n int) {
-	if n < 2 {
-		return
-	}
-	start := len(s.arena)
-	rest := s.req.Fields[:0]
-	for _, f := range s.req.Fields {
-		if f.Kind != h1.Cookie {
-			rest = append(rest, f)
-			continue
-		}
-		if len(s.arena) > start {
-			s.arena = append(s.arena, "; "...)
-		}
-		s.arena = append(s.arena, f.Value...)
-	}
-	value := s.arena[start:len(s.arena):len(s.arena)]
-	s.req.Fields = append(rest, h1.Field{Name: []byte("cookie"), Value: value, Kind: h1.Cookie})
 }
 
 // frameBody says how long the body is.
@@ -290,8 +211,8 @@ func (s *Stream) readTrailers(length uint64) error {
 	err := b.read(length)
 	switch {
 	case err != nil:
-	case b.fault != "":
-		err = malformed(b.fault)
+	case b.fault != nil:
+		err = malformed(b.fault.Error())
 	case b.large:
 		err = &streamError{codeExcessiveLoad, "trailers too large"}
 	}
