@@ -180,7 +180,7 @@ func (g *generation) signInRoutes() ([]route.Rule, []*proxy.Route, error) {
 	answers, err := answerChanges(g.cfg, nil)
 	make := func(name string, h http.Handler) *proxy.Route {
 		return &proxy.Route{
-			Name: name, Handler: h, Answer: answers, BodyBytes: maxForm * 4,
+			Name: name, Handler: h, Answer: answers, BodyBytes: maxForm * 4, Private: true,
 			ClientTimeout: first(0, g.cfg.Timeouts.Client),
 		}
 	}
@@ -192,11 +192,15 @@ func (g *generation) signInRoutes() ([]route.Rule, []*proxy.Route, error) {
 		}
 		s.portal.ServeHTTP(w, r)
 	})
-	own := route.Rule{Name: g.freeName(signInName + "-own"), Paths: []string{"/.doorward"}, Hosts: g.gatedHosts()}
+	own := route.Rule{Name: g.freeName(signInName + "-own"), Paths: []string{"/.doorward"}}
+	hosts := g.gatedHosts()
+	if !slices.ContainsFunc(g.cfg.Routes, func(r config.Route) bool { return len(r.Hosts) == 0 }) {
+		own.Hosts = hosts // else it is every host
+	}
 	name := g.freeName(signInName)
 	rules := []route.Rule{{Name: name, Hosts: []string{host}, Canonical: true}}
 	routes := []*proxy.Route{make(name, pages)}
-	if len(own.Hosts) > 0 {
+	if len(hosts)+len(g.cfg.Routes) > 0 {
 		rules, routes = append(rules, own), append(routes, make(own.Name, s.doors))
 	}
 	return rules, routes, err

@@ -111,6 +111,7 @@ type Log struct {
 	// Where both go: "stderr", "stdout", a file, "syslog" (the one of this machine), or
 	// "syslog+unix:///path", "syslog+udp://host:514", "syslog+tcp://host:601".
 	Output LogOutput `toml:"output" default:"stderr"`
-	// The query string of a request is logged. It often holds secrets.
+	// The query string of a request is logged. It often holds secrets. That of pages of
+	// sign-in never is.
 	Query bool `toml:"query" default:"false"`
 }

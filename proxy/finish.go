@@ -61,6 +61,7 @@ func (x *exchange) record() {
 		r.Route = x.route.Name
 		if x.route.Private {
 			r.Target, _, _ = bytes.Cut(r.Target, []byte("?"))
+			r.Referer, _, _ = bytes.Cut(r.Referer, []byte("?")) // another page of ours
 		}
 	}
 	r.ActiveConns = x.e.Open()
