@@ -206,7 +206,7 @@ func lookOtherTab(t *testing.T, s *site, b *browsertest.Tab) {
 	b.Until("performance.getEntriesByName(new URL('/whoami', location).href).length === 1")
 	s.signedIn.Store(true)
 	b.Do(chromedp.Evaluate[chromedp.Void](look))
-	if err := s.until(b, "GET /sign_in return=x"); err != nil {
+	if err := s.until(b, "GET /sign_in fragment=top&return=x"); err != nil {
 		t.Error(err)
 	}
 }

@@ -22,28 +22,48 @@ func browserGerman() browsertest.Step {
 	})
 }
 
-func browserSessions(h *browserHouse) {
+// browserAccount goes through the pages of an account, with another browser of the same
+// user beside.
+func browserAccount(h *browserHouse) {
 	here, there := h.person(), h.person()
-	here.signsIn("https://login.example/account/sessions", "dora", gatePassword)
+	here.signsIn("https://login.example/account/tokens", "dora", gatePassword)
+	browserToken(h, here)
 	there.signsIn("https://wiki.example/", "dora", gatePassword)
 	there.connected()
-	here.Do(chromedp.Reload())
-	const others = `[...document.querySelectorAll(".item")].filter(e => !e.querySelector(".tag.good"))`
-	here.Until(others + `.length === 1 && document.querySelectorAll(".item .tag.good").length === 1`)
-	here.reads(".item", "on Linux")
-	here.Click(".item:not(:has(.tag.good)) button")
-	here.reads("[role=status]", "The session has ended")
-	here.Until(others + ".length === 0")
-	there.Until("window.closed_at !== undefined")
-	there.Do(chromedp.Reload())
-	there.asked()
+	browserSessions(here)
+	there.ended()
+	there.sends("#login", "dora", "#password", gatePassword)
+	there.at("https://wiki.example/")
+	there.connected()
+	browserPassword(here)
+	there.ended()
 	here.goes("https://wiki.example/")
 	here.reads("#who", "dora")
+	there.sends("#login", "dora", "#password", browserOther)
+	there.at("https://wiki.example/")
 }
 
-func browserToken(h *browserHouse) {
-	p := h.person()
-	p.signsIn("https://login.example/account/tokens", "dora", gatePassword)
+// ended waits until the session of an app has ended, whose page notices at once.
+func (p *browserPerson) ended() {
+	p.t.Helper()
+	p.Until("window.closed_at !== undefined")
+	p.Do(chromedp.Reload())
+	p.asked()
+}
+
+func browserSessions(p *browserPerson) {
+	p.t.Helper()
+	p.goes("https://login.example/account/sessions")
+	const others = `[...document.querySelectorAll(".item")].filter(e => !e.querySelector(".tag.good"))`
+	p.Until(others + `.length === 1 && document.querySelectorAll(".item .tag.good").length === 1`)
+	p.reads(".item", "on Linux")
+	p.Click(".item:not(:has(.tag.good)) button")
+	p.reads("[role=status]", "The session has ended")
+	p.Until(others + ".length === 0")
+}
+
+func browserToken(h *browserHouse, p *browserPerson) {
+	h.t.Helper()
 	p.fill("#title", "backup script")
 	p.Click("input[value=wiki]")
 	p.Click("form[data-once] .primary")
@@ -90,25 +110,21 @@ func (h *browserHouse) program(credential func(*http.Request), want int) {
 	}
 }
 
-func browserAccount(h *browserHouse) {
-	const other = "a horse of another colour"
-	here, there := h.person(), h.person()
-	here.signsIn("https://login.example/account", "dora", gatePassword)
-	there.signsIn("https://wiki.example/", "dora", gatePassword)
-	there.connected()
-	here.Do(chromedp.SetValue(chromedp.CSS("#locale"), "de"))
-	here.Click("form[action*=account].line button")
-	here.reads("[role=status]", "Gespeichert")
-	here.goes("https://login.example/account/password")
-	here.reads("h1", "Passwort")
-	here.Expect("status of 403")
-	here.sends("#current", "not that one", "#new", other, "#again", other)
-	here.reads("#problems", "falsch")
-	here.Screenshot("password-wrong", true)
-	here.sends("#current", gatePassword, "#new", other, "#again", other)
-	here.reads("[role=status]", "Passwort ist geändert")
-	there.Until("window.closed_at !== undefined")
-	here.goes("https://wiki.example/")
-	here.reads("#who", "dora")
-	h.person().signsIn("https://wiki.example/", "dora", other)
+const browserOther = "a horse of another colour"
+
+// browserPassword changes the language, and then the password after a mistake.
+func browserPassword(p *browserPerson) {
+	p.t.Helper()
+	p.goes("https://login.example/account")
+	p.Do(chromedp.SetValue(chromedp.CSS("#locale"), "de"))
+	p.Click("form[action*=account].line button")
+	p.reads("[role=status]", "Gespeichert")
+	p.goes("https://login.example/account/password")
+	p.reads("h1", "Passwort")
+	p.Expect("status of 403")
+	p.sends("#current", "not that one", "#new", browserOther, "#again", browserOther)
+	p.reads("#problems", "falsch")
+	p.Screenshot("password-wrong", true)
+	p.sends("#current", gatePassword, "#new", browserOther, "#again", browserOther)
+	p.reads("[role=status]", "Passwort ist geändert")
 }

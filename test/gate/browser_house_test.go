@@ -31,18 +31,14 @@ func TestGateInBrowser(t *testing.T) {
 		what string
 		do   func(*browserHouse)
 	}{
-		{"a sign-in leads back to the very place, and opens the other hosts", browserSignsIn},
+		{"one sign-in opens every host, one click closes them", browserSignsInAndOut},
 		{"the wrong password is told, and the keyboard is enough", browserKeyboard},
 		{"no script is needed", browserNoScript},
 		{"a certified provider signs in, and out", browserProvider},
-		{"signing out closes what is open on every host", browserSignsOut},
 		{"the portal shows what may be opened", browserPortal},
-		{"the account page names sessions, and ends them", browserSessions},
-		{"a token of the account page opens an app until it is deleted", browserToken},
-		{"the language and the password are changed", browserAccount},
-		{"who may not pass learns why", browserRefused},
-		{"an app asks for consent once", browserConsent},
-		{"every page fits every window, in German too", browserFits},
+		{"who may not pass learns why, and an app asks for consent", browserRefused},
+		{"the account page ends sessions, makes tokens, changes what is there", browserAccount},
+		{"every page fits a phone, in German and in the dark", browserFits},
 	} {
 		t.Run(look.what, func(t *testing.T) {
 			here := *h

@@ -7,25 +7,6 @@ import (
 	"doorward/internal/browsertest"
 )
 
-func browserSignsIn(h *browserHouse) {
-	p := h.person()
-	p.signsIn("https://wiki.example/page/7?tab=two&x=%C3%A4#section", "alice", gatePassword)
-	if got := browsertest.Value[string](p.Tab, "location.hash"); got != "#section" {
-		h.t.Errorf("the fragment is %q", got)
-	}
-	if got := p.Text("who"); got != "alice" {
-		h.t.Errorf("the app was told of %q", got)
-	}
-	p.connected()
-	// The second host asks nobody again; a tab that is there already signs itself in.
-	other := p.tab()
-	other.goes("https://desk.example/tickets?open#mine")
-	other.at("https://desk.example/tickets?open#mine")
-	if got := other.Text("who"); got != "alice" {
-		h.t.Errorf("the second app was told of %q", got)
-	}
-}
-
 // browserKeyboard signs in with keys alone, after a mistake.
 func browserKeyboard(h *browserHouse) {
 	p := h.person()

@@ -37,14 +37,15 @@ all("[data-go]", (a) => {
   location.replace(address);
 });
 
-// Who signs in in one tab need not do it again in the others.
+// Who signs in in one tab need not do it again in the others. The address may be the
+// present one: a fragment behind it would make that a jump within the page.
 all("[data-watch]", (box) => {
   const look = async () => {
     if (document.visibilityState !== "visible") return;
     try {
       const answer = await fetch(box.dataset.watch,
         {cache: "no-store", redirect: "manual", headers: {Accept: "application/json"}});
-      if (answer.status === 200) location.replace(box.dataset.again + location.hash);
+      if (answer.status === 200) location.replace(withFragment(box.dataset.again));
     } catch {
       // Not now: the next look may get through.
     }
