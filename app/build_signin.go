@@ -185,6 +185,7 @@ func (g *generation) welcome() {
 	s.directory.Configure(mapping(g.cfg))
 	s.sessions.Configure(limitsOf(g.cfg.SignIn))
 	s.local.Configure(passwordSettings(g.cfg))
+	s.hasher.Configure(hashOptions(&g.cfg.SignIn.Throttle))
 	for _, p := range s.providers {
 		p.start()
 	}

@@ -44,15 +44,22 @@ func NewHasher(o HashOptions) *Hasher {
 		time:    cmp.Or(o.Time, 2),
 		threads: cmp.Or(o.Threads, 1),
 	}.bounded()
-	h := &Hasher{cost: c, queue: queue{
-		free:     cmp.Or(max(0, o.Concurrent), runtime.GOMAXPROCS(0)/2, 1),
-		room:     cmp.Or(max(0, o.Queue), 100),
-		patience: cmp.Or(max(0, o.QueueTime), 2*time.Second),
-	}}
+	h := &Hasher{cost: c}
+	h.Configure(o)
 	// A tag of random bytes is no password's, and costs as much to find that out.
 	a := argon{cost: c, salt: randomBytes(saltSize), tag: randomBytes(tagSize)}
 	h.dummy = a.String()
 	return h
+}
+
+// Configure changes how many hashes are made at once and how many wait how long: what a
+// hash costs stays. Those under way are not ended.
+func (h *Hasher) Configure(o HashOptions) {
+	h.queue.bound(
+		cmp.Or(max(0, o.Concurrent), runtime.GOMAXPROCS(0)/2, 1),
+		cmp.Or(max(0, o.Queue), 100),
+		cmp.Or(max(0, o.QueueTime), 2*time.Second),
+	)
 }
 
 // Hash returns the hash of a password, with its salt and cost, in the PHC format.

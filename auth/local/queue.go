@@ -10,10 +10,11 @@ import (
 // queue lets a few in at once. Of those who wait, known ones go first: so a flood
 // of strangers does not keep them out.
 type queue struct {
+	mu       sync.Mutex
 	patience time.Duration // how long one waits
 	room     int           // how many of each kind wait
-
-	mu      sync.Mutex
+	most     int           // how many are let in
+	// free is how many more may come in; less than none after a bound became tighter.
 	free    int
 	known   []chan struct{}
 	unknown []chan struct{}
@@ -45,9 +46,10 @@ func (q *queue) enter(ctx context.Context, known bool) error {
 	}
 	turn := make(chan struct{})
 	*line = append(*line, turn)
+	wait := q.patience
 	q.mu.Unlock()
 
-	patience := time.NewTimer(q.patience)
+	patience := time.NewTimer(wait)
 	defer patience.Stop()
 	select {
 	case <-turn:
@@ -85,8 +87,26 @@ func (q *queue) leave() {
 	q.pass()
 }
 
-// pass gives a place to the next one.
+// bound changes how many are let in, and how many wait how long.
+func (q *queue) bound(most, room int, patience time.Duration) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	more := most - q.most
+	q.most, q.room, q.patience = most, room, patience
+	if more < 0 {
+		q.free += more
+	}
+	for ; more > 0; more-- {
+		q.pass()
+	}
+}
+
+// pass gives a place to the next one, unless it is one too many.
 func (q *queue) pass() {
+	if q.free < 0 {
+		q.free++
+		return
+	}
 	for _, line := range []*[]chan struct{}{&q.known, &q.unknown} {
 		if len(*line) > 0 {
 			close((*line)[0])

@@ -126,3 +126,35 @@ func TestPanicInAHashGivesThePlaceBack(t *testing.T) {
 		t.Errorf("do = %v", err)
 	}
 }
+
+// A bound that changes holds at once for those who come, and for who waits; what is
+// under way goes on.
+func TestTheBoundOfHashesMayChange(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := NewHasher(HashOptions{Concurrent: 3})
+		var first, second, third crowd
+		first.add(h, 3)
+		synctest.Wait()
+		h.Configure(HashOptions{Concurrent: 1})
+		second.add(h, 6)
+		first.all.Wait()
+		second.all.Wait()
+		if got := second.most.Load(); got != 1 || second.right.Load() != 6 {
+			t.Errorf("%d at once, want 1; %d were made", got, second.right.Load())
+		}
+		third.add(h, 6)
+		synctest.Wait()
+		h.Configure(HashOptions{Concurrent: 4, Queue: 1, QueueTime: time.Millisecond})
+		synctest.Wait()
+		if got := third.running.Load(); got != 4 {
+			t.Errorf("%d at once, want 4 of those who wait", got)
+		}
+		var late crowd
+		late.add(h, 3)
+		late.all.Wait()
+		third.all.Wait()
+		if third.right.Load() != 6 || late.busy.Load() != 3 {
+			t.Errorf("%d were made, %d found no room", third.right.Load(), late.busy.Load())
+		}
+	})
+}
