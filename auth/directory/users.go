@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"go.uber.org/zap"
+
 	"doorward/auth/user"
 	"doorward/state"
 )
@@ -28,7 +30,7 @@ func randomID(letter string) string {
 // Create adds a user, whose name it makes [Canonical] and whose ID, Created and
 // Epoch it sets; no State is Active. It has no password yet. ErrTaken when another
 // user has the name or an identity: accounts are never joined for being called
-// alike. ErrInvalid for what no user can be.
+// alike; by then that user is known here. ErrInvalid for what no user can be.
 func (d *Directory) Create(ctx context.Context, u user.User) (*user.Person, error) {
 	r := record{User: u.Clone()}
 	r.ID, r.Created, r.Epoch = randomID("u"), d.now().UTC(), 1
@@ -49,11 +51,24 @@ func (d *Directory) Create(ctx context.Context, u user.User) (*user.Person, erro
 	changes = append(changes, d.telling(event{User: r.ID}))
 	if _, err := d.store.Write(ctx, changes...); err != nil {
 		if key := conflicted(err); key != "" {
+			d.meet(ctx, key)
 			return nil, r.taken(key)
 		}
 		return nil, err
 	}
 	return d.reread(ctx, r.ID)
+}
+
+// meet brings the user into memory who has a key. Word of somebody who was made this
+// moment may still be on its way, and whoever asks next must find out who it is.
+func (d *Directory) meet(ctx context.Context, key string) {
+	holder, err := d.store.Get(ctx, key)
+	if err == nil {
+		_, err = d.readUser(ctx, string(holder.Value))
+	}
+	if err != nil && !errors.Is(err, state.ErrNotFound) {
+		d.log.Warn("a user whose name or identity is taken cannot be read", zap.Error(err))
+	}
 }
 
 // Update changes a user and returns its person, or ErrNotFound. It may call change
