@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"doorward/auth/cookie"
+	"doorward/auth/page"
 	"doorward/auth/session"
 	"doorward/internal/gate"
 )
@@ -93,15 +94,15 @@ func (g *Gate) invite(w http.ResponseWriter, r *http.Request, at place, kind ask
 		w.WriteHeader(http.StatusFound)
 	case frame:
 		g.demand(w, at, "", browser)
-		writeNote(w, r, http.StatusUnauthorized, note{
-			Kind: noteFrame, App: g.o.App.Title,
-			Link: g.d.start(id, at.address(), "provider", g.o.Provider),
+		g.d.Pages.Message(w, r, http.StatusUnauthorized, page.Message{
+			Frame: page.Frame{SignIn: g.d.signIn, Framed: true}, Kind: page.InFrame, App: g.o.App,
+			Begin: g.d.start(id, at.address(), "provider", g.o.Provider),
 		})
 	case form:
 		g.demand(w, at, "", browser)
-		writeNote(w, r, http.StatusUnauthorized, note{
-			Kind: noteForm, App: g.o.App.Title,
-			Link: g.d.start(id, at.page(r), "provider", g.o.Provider),
+		g.d.Pages.Message(w, r, http.StatusUnauthorized, page.Message{
+			Frame: page.Frame{SignIn: g.d.signIn}, Kind: page.FormLost, App: g.o.App,
+			Begin: g.d.start(id, at.page(r), "provider", g.o.Provider),
 		})
 	default:
 		g.demand(w, at, "", browser)

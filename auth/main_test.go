@@ -198,6 +198,12 @@ func browse(a *ask) *ask {
 		"Accept: text/html,application/xhtml+xml,*/*;q=0.8")
 }
 
+// embedded is a page that a browser loads for a part of another one.
+func embedded(dest string) *ask {
+	return get("Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: "+dest,
+		"Accept: text/html,application/xhtml+xml,*/*;q=0.8")
+}
+
 func cookie(ticket string) string { return "Cookie: __Host-doorward=" + ticket }
 
 // fields gives access to a header as the proxy does.

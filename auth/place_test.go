@@ -34,7 +34,7 @@ func TestPlainHTTPLeadsToThePortOfHTTPS(t *testing.T) {
 // A note about a refusal over plain HTTP links to the page that says why.
 func TestPlainNotesLinkToThePortOfHTTPS(t *testing.T) {
 	h := newHouse(t, func(s *auth.Shared) { s.Host = "login.example.com:8443" })
-	a := get("Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: iframe")
+	a := embedded("iframe")
 	a.plain, a.host = true, wiki+":8080"
 	got := h.do(h.gate(policy.Options{AnyUser: true, Methods: []string{"PUT"}}), a)
 	wants(t, got, 403, `href="https://`+wiki+`:8443/page?a=1"`)

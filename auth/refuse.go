@@ -57,8 +57,9 @@ func (g *Gate) forbid(q *gate.Question, v *user.View, e policy.Explanation) gate
 					Missing: e.Missing, MissingRoles: e.MissingRoles,
 				})
 			case frame:
-				writeNote(w, r, http.StatusForbidden, note{
-					Kind: noteForbidden, App: g.o.App.Title, Link: at.address(),
+				g.d.Pages.Message(w, r, http.StatusForbidden, page.Message{
+					Frame: page.Frame{SignIn: g.d.signIn, Framed: true}, Kind: kinds[e.Decision],
+					App: g.o.App, Whole: at.address(),
 				})
 			default:
 				g.d.Pages.Message(w, r, http.StatusForbidden, g.message(w, r, at, v, e))

@@ -234,7 +234,7 @@ func TestSecurity_Fields(t *testing.T) {
 			}
 			for _, e := range elements(doc, "a") {
 				outside := strings.HasPrefix(attr(e, "href"), "http")
-				if outside && !strings.Contains(attr(e, "rel"), "noopener") || has(e, "target") {
+				if (outside || has(e, "target")) && !strings.Contains(attr(e, "rel"), "noopener") {
 					t.Errorf("the link %v gives its page away", e.Attr)
 				}
 			}

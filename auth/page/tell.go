@@ -18,6 +18,8 @@ var looks = map[Kind]look{
 	WrongMethod:   {http.StatusForbidden, "lock", ""},
 	NeedsMFA:      {http.StatusForbidden, "phone", ""},
 	WrongProvider: {http.StatusForbidden, "lock", ""},
+	InFrame:       {http.StatusUnauthorized, "lock", ""},
+	FormLost:      {http.StatusUnauthorized, "clock", "warn"},
 	Loop:          {http.StatusForbidden, "loop", "warn"},
 	ProviderError: {http.StatusForbidden, "alert", "warn"},
 	ProviderDown:  {http.StatusServiceUnavailable, "plug", "warn"},
@@ -59,6 +61,19 @@ func (s *sheet) Sign() string { return looks[s.message().Kind].sign }
 
 // Mood is the colour of the message.
 func (s *sheet) Mood() string { return looks[s.message().Kind].mood }
+
+// Window is where the links of the message open. Who has lost a form keeps the page,
+// behind which the form is.
+func (s *sheet) Window() string {
+	switch {
+	case s.message().Kind == FormLost:
+		return "_blank"
+	case s.Framed:
+		return "_top"
+	default:
+		return "_self"
+	}
+}
 
 // Told is the text of the message. Every placeholder of any message is given.
 func (s *sheet) Told() []piece {

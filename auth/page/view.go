@@ -18,6 +18,9 @@ type Frame struct {
 	// came from, and the providers. Chromium follows none to another origin
 	// (form-action of the Content-Security-Policy).
 	Leads []string
+	// Framed is a page that stands within another one, of whatever site: it has nothing
+	// around its own, and its links lead out of the frame.
+	Framed bool
 	// Problems are what was wrong with the form that was sent, in the order to show.
 	Problems []Problem
 	// Notice is what was done; empty is nothing.

@@ -15,6 +15,10 @@ const (
 	WrongMethod   Kind = "wrong_method"
 	NeedsMFA      Kind = "needs_mfa"
 	WrongProvider Kind = "wrong_provider"
+	// InFrame is somebody in a frame who has to sign in, which cannot be done there;
+	// FormLost somebody whose form was not taken for want of a session (401 each).
+	InFrame  Kind = "in_frame"
+	FormLost Kind = "form_lost"
 	// Loop is a sign-in that came back too often (403), with Cause.
 	Loop Kind = "loop"
 	// ProviderError is an answer of a provider that lets nobody in (403), with
@@ -86,7 +90,8 @@ type Message struct {
 	RequestID string
 	// Wait is when to try again; 0 is not known. It becomes Retry-After.
 	Wait time.Duration
-	// Another is where to sign in with another account, Retry where to try again,
-	// Home where the portal is. Empty shows no such button.
-	Another, Retry, Home string
+	// Begin is where to sign in, Whole the page that the frame should show, Another
+	// where to sign in with another account, Retry where to try again, Home where the
+	// portal is. Empty shows no such button.
+	Begin, Whole, Another, Retry, Home string
 }

@@ -173,7 +173,7 @@ func signIns() map[string]page.SignIn {
 
 func messages() map[string]page.Message {
 	kinds := []page.Kind{page.NotMember, page.WrongNetwork, page.WrongMethod, page.NeedsMFA,
-		page.WrongProvider, page.Loop, page.ProviderError, page.ProviderDown, page.Pending,
+		page.WrongProvider, page.InFrame, page.FormLost, page.Loop, page.ProviderError, page.ProviderDown, page.Pending,
 		page.Disabled, page.NoAccount, page.NameCollides, page.Stale, page.BadReturn, page.Foreign,
 		page.LinkOver, page.Refused, page.NotFound, page.Busy, page.Failed}
 	all := map[string]page.Message{}
@@ -188,11 +188,19 @@ func messages() map[string]page.Message {
 			m.Detail = "access_denied: AADSTS50105: the signed in user is not assigned to a role"
 			m.Hint = "Assign the user to the application in Entra ID."
 			m.Retry, m.Another = "/sign_in", "/sign_in?another=yes"
+		case page.InFrame:
+			m.Frame, m.Home, m.Begin = page.Frame{Framed: true}, "", "/sign_in"
+		case page.FormLost:
+			m.Frame, m.Home, m.Begin = page.Frame{}, "", "/sign_in"
 		case page.Busy:
 			m.Wait = 12 * time.Second
 		}
 		all[string(kind)] = m
 	}
+	framed := all[string(page.NotMember)]
+	framed.Frame, framed.Home, framed.Another = page.Frame{Framed: true}, "", ""
+	framed.Whole = "https://grafana.example.com/"
+	all["framed"] = framed
 	cookie := all[string(page.Loop)]
 	cookie.Cause, cookie.Who = page.CauseCookie, nil
 	all["loop-cookie"] = cookie

@@ -136,8 +136,11 @@ func secure(h http.Header, a answer) {
 			policy += " " + origin
 		}
 	}
-	h.Set("Content-Security-Policy", policy+"; frame-ancestors 'none'; base-uri 'none'")
-	h.Set("X-Frame-Options", "DENY")
+	if !a.frame.Framed { // what may be framed has nothing to click but a way out
+		policy += "; frame-ancestors 'none'"
+		h.Set("X-Frame-Options", "DENY")
+	}
+	h.Set("Content-Security-Policy", policy+"; base-uri 'none'")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
