@@ -51,6 +51,9 @@ type signIn struct {
 // openWithin bounds what has to be read before anything is served.
 const openWithin = time.Minute
 
+// errSecret refuses a reload that would seem to have changed the keys of all sessions.
+var errSecret = errors.New("the secret cannot change while Doorward runs: restart it")
+
 // buildSignIn makes what people sign in with, nothing when nobody can.
 func (g *generation) buildSignIn(o Options, previous *generation) error {
 	c := g.cfg.SignIn
@@ -58,9 +61,13 @@ func (g *generation) buildSignIn(o Options, previous *generation) error {
 		return nil
 	}
 	s := &signIn{gates: map[string]*auth.Gate{}}
-	if previous != nil && previous.desk != nil {
+	switch {
+	case previous != nil && previous.desk != nil:
+		if previous.cfg.State.Secret.Reveal() != g.cfg.State.Secret.Reveal() {
+			return placed(g.cfg.At("state", "secret"), errSecret)
+		}
 		g.desk = previous.desk
-	} else {
+	default:
 		d, err := g.openDesk(o)
 		if err != nil {
 			return placed(g.cfg.At("sign_in"), err)
@@ -73,6 +80,7 @@ func (g *generation) buildSignIn(o Options, previous *generation) error {
 		before = previous.signIn
 	}
 	if err := errors.Join(g.buildProviders(before), g.buildPages()); err != nil {
+		g.signIn = nil // gates cannot be made of a half of it
 		return err
 	}
 	g.buildPortal()
