@@ -21,6 +21,8 @@ import (
 type visitor struct {
 	*browser
 	typed url.Values
+	// answered is called with each redirect, where it is not nil.
+	answered func()
 }
 
 // mostPages is how many pages lie between an address and its end.
@@ -73,7 +75,7 @@ func (v *visitor) signOut() page {
 
 // goOn does a request and what follows from its answer.
 func (v *visitor) goOn(r *http.Request) (page, error) {
-	fragment, hops := r.URL.Fragment, 0
+	hops := 0
 	for range mostPages {
 		p, err := v.once(r)
 		hops += p.hops
@@ -81,7 +83,7 @@ func (v *visitor) goOn(r *http.Request) (page, error) {
 		if err != nil {
 			return p, err
 		}
-		next, err := v.after(p, &fragment)
+		next, err := v.after(p)
 		if err != nil || next == nil {
 			return p, err
 		}
@@ -93,9 +95,15 @@ func (v *visitor) goOn(r *http.Request) (page, error) {
 // once does a request and follows redirects alone. Tabs may do so at the same time.
 func (v *visitor) once(r *http.Request) (page, error) {
 	client, hops := v.Client, 0
-	client.CheckRedirect = func(_ *http.Request, before []*http.Request) error {
-		if hops = len(before); hops > 10 {
+	client.CheckRedirect = func(next *http.Request, before []*http.Request) error {
+		if hops = len(before); hops > 19 { // as browsers do
 			return fmt.Errorf("in circles")
+		}
+		if v.answered != nil {
+			v.answered()
+		}
+		if last := before[hops-1].URL; next.URL.Fragment == "" { // RFC 9110, section 10.2.2
+			next.URL.Fragment, next.URL.RawFragment = last.Fragment, last.RawFragment
 		}
 		return nil
 	}
@@ -112,7 +120,7 @@ func (v *visitor) once(r *http.Request) (page, error) {
 }
 
 // after is what a page makes a browser do next, nil for a page to be read.
-func (v *visitor) after(p page, fragment *string) (*http.Request, error) {
+func (v *visitor) after(p page) (*http.Request, error) {
 	at, err := url.Parse(p.url)
 	if err != nil {
 		return nil, err
@@ -125,11 +133,10 @@ func (v *visitor) after(p page, fragment *string) (*http.Request, error) {
 	}
 	abroad := !strings.HasSuffix(at.Hostname(), ".example")
 	switch {
-	case found.onward != "" && *fragment != "":
-		found.onward += "&" + url.Values{"fragment": {*fragment}}.Encode()
-		*fragment = ""
-		fallthrough
 	case found.onward != "":
+		if at.Fragment != "" && !abroad {
+			found.onward += "&" + url.Values{"fragment": {at.EscapedFragment()}}.Encode()
+		}
 		to, err := at.Parse(found.onward)
 		if err != nil {
 			return nil, err
