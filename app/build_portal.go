@@ -103,7 +103,7 @@ func (g *generation) buildPortal() {
 		Host: c.Host, CookieDomain: cookieDomain(c), Sessions: s.sessions, Box: s.box,
 		Pages: s.pages.Under("/.doorward/assets/"), Tokens: s.directory, Consents: consents,
 		Keys: s.keys.JWKS(), Assets: s.pages.Assets(), Title: g.groupTitle,
-		Leave: s.portal.Leave, Told: s.noteRefusal, Log: g.log.Named("sign-in"),
+		Leave: s.portal.Leave, Told: s.noteRefusal, Until: s.curfew.until, Log: g.log.Named("sign-in"),
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	"doorward/auth"
@@ -35,6 +36,7 @@ type desk struct {
 	loops     *portal.Loops
 	floods    *portal.Floods
 	rechecks  *portal.Rechecks
+	curfew    *curfew
 }
 
 // signIn is sign-in under one configuration.
@@ -98,30 +100,31 @@ func (g *generation) openDesk(o Options) (_ *desk, err error) {
 		}
 	}()
 	log := g.log.Named("sign-in")
+	d.curfew = &curfew{review: o.review, log: log}
 	if d.box, err = g.openBox(ctx); err != nil {
 		return nil, err
 	}
 	d.audit = audit.New(audit.Options{Store: g.store, Log: g.log.Named("audit")})
-	var sessions *session.Manager
+	var sessions atomic.Pointer[session.Manager] // users may change before there are any
 	d.directory, err = directory.Open(ctx, directory.Options{
 		Store: g.store, Log: log, Mapping: mapping(g.cfg),
-		Changed: func(userID string) {
-			if m := d.sessions; m != nil {
-				m.Changed(userID)
+		Changed: func(string) {
+			if m := sessions.Load(); m != nil {
+				m.Changed()
 			}
 		},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("users: %w", err)
 	}
-	sessions, err = session.Open(ctx, session.Options{
+	d.sessions, err = session.Open(ctx, session.Options{
 		Store: g.store, Box: d.box, Log: log, People: d.directory.Person,
 		Limits: limitsOf(g.cfg.SignIn), Ended: o.review,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("sessions: %w", err)
 	}
-	d.sessions = sessions
+	sessions.Store(d.sessions)
 	d.keys, err = assert.NewKeys(ctx, assert.KeyOptions{
 		Vault: &vault{g.store, d.box}, Log: log,
 	})
@@ -160,6 +163,7 @@ func (d *desk) close() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), afterDrain)
 	defer cancel()
+	d.curfew.close()
 	if d.rechecks != nil {
 		d.rechecks.Close()
 	}

@@ -55,7 +55,18 @@ func (p *tokenPass) UserName() string { return p.person.View().User.Name }
 // holds tells whether the token still is one, and still for the route.
 func (p *tokenPass) holds(d *Doors, route string) bool {
 	now, known := d.Tokens.Token(p.token.ID)
-	return known && now.Opens(route, d.Now())
+	if !known || !now.Opens(route, d.Now()) {
+		return false
+	}
+	d.until(now.Expires)
+	return true
+}
+
+// until notes when a token ends; zero is never.
+func (d *Doors) until(end time.Time) {
+	if !end.IsZero() {
+		d.Until(end)
+	}
 }
 
 // The schemes of the field Authorization (RFC 9110, section 11.6.2).
@@ -106,6 +117,7 @@ func (g *Gate) byToken(q *gate.Question, secret []byte, asked policy.Asked) gate
 	if token == nil || !token.Opens(g.o.Name, g.d.Now()) {
 		return g.badCredential(q, "invalid_token")
 	}
+	g.d.until(token.Expires)
 	view := person.View()
 	pass, ok := view.Cache.Get(token).(*tokenPass)
 	if !ok {
@@ -133,6 +145,7 @@ func (g *Gate) byGrant(q *gate.Question, token []byte, asked policy.Asked) gate.
 	if !found.enough {
 		return g.badCredential(q, "insufficient_scope")
 	}
+	g.d.until(found.Expires)
 	return g.judge(q, found, holder{found.Person.View(), found.MFA, found.Provider}, asked)
 }
 

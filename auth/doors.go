@@ -52,6 +52,9 @@ type Shared struct {
 	// Told is called when a user was turned away, at most once a minute for the same
 	// user and route; nil is nobody. It must not block.
 	Told func(Refusal)
+	// Until is told when a token ends that somebody comes in with, so that what it holds
+	// open is looked at then; nil is nobody. It must not block.
+	Until func(end time.Time)
 	// Title is the name of a group to show; nil is the group itself.
 	Title func(group string) string
 
@@ -102,6 +105,9 @@ func New(s Shared) *Doors {
 	}
 	if s.Log == nil {
 		s.Log = zap.NewNop()
+	}
+	if s.Until == nil {
+		s.Until = func(time.Time) {}
 	}
 	if s.Title == nil {
 		s.Title = func(group string) string { return group }

@@ -128,6 +128,42 @@ func TestTokenHolds(t *testing.T) {
 	}
 }
 
+// When a token ends is told when somebody comes in with it, and again by who looks
+// whether that still holds: one that ends earlier may have been known meanwhile.
+func TestEndsOfTokensAreTold(t *testing.T) {
+	var ends []time.Time
+	h := newHouse(t, func(s *auth.Shared) {
+		s.Until = func(end time.Time) { ends = append(ends, end) }
+	})
+	told := func(what string, want ...time.Time) {
+		t.Helper()
+		if !slices.EqualFunc(ends, want, time.Time.Equal) {
+			t.Errorf("%s: told of %v, want %v", what, ends, want)
+		}
+		ends = nil
+	}
+	soon, late := h.clock().Add(time.Minute), h.clock().Add(time.Hour)
+	p := &provider{person: h.bob, until: late}
+	g := h.gate(anyUser, withTokens, func(o *auth.RouteOptions) {
+		o.Bearer = []auth.Bearer{{Audiences: []string{"api://wiki"}, Verify: p.verify}}
+	})
+	token := h.token()
+	ours := h.do(g, get(bearer(secret))).verdict.Pass
+	g.Holds(ours)
+	told("a token without an end")
+	token.Expires = soon
+	h.do(g, get(bearer(secret)))
+	told("a token", soon)
+	theirs := h.do(g, get(bearer("good"))).verdict.Pass
+	told("one of a provider", late)
+	g.Holds(ours)
+	g.Holds(theirs)
+	told("looking", soon, late)
+	h.pass(2 * time.Minute)
+	g.Holds(ours)
+	told("looking after its end")
+}
+
 // Programs are told how to come in; browsers never of a password, or they would ask
 // for one in a window of their own.
 func TestDemands(t *testing.T) {
@@ -204,6 +240,9 @@ func TestTokensOfProviders(t *testing.T) {
 	}
 	if !g.Holds(pass) {
 		t.Error("a good token does not hold")
+	}
+	if h.gate(anyUser).Holds(pass) {
+		t.Error("it holds though the route takes no tokens of providers any more")
 	}
 	p.down = true
 	if a := h.do(g, get(bearer("good all"))); a.StatusCode != 503 ||

@@ -119,12 +119,8 @@ func (m *Manager) EndProvider(ctx context.Context, provider string) int {
 }
 
 // Changed is to be called when a user was changed: sessions that may not go on end,
-// and what the others hold open is looked at.
-func (m *Manager) Changed(userID string) {
-	if len(m.list(ofUser(userID))) > 0 {
-		m.ring()
-	}
-}
+// and what is held open is looked at, also by those who came without a session.
+func (m *Manager) Changed() { m.ring() }
 
 // ring has Ended called soon.
 func (m *Manager) ring() {

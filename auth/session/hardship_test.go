@@ -104,7 +104,7 @@ func TestUserWhoIsKnownLater(t *testing.T) {
 		_, ticket := h.begin(one)
 		synctest.Wait()
 		known.Store(true)
-		two.Changed("u1")
+		two.Changed()
 		pass(2 * time.Second)
 		if !found(two, ticket) {
 			t.Error("never found on the process that heard of the user after the session")

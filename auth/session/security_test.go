@@ -120,7 +120,7 @@ func disabledUser(t *testing.T, h *house) {
 		t.Error("a session of an older epoch is found")
 	}
 	before := h.ended.Load()
-	m.Changed("u1")
+	m.Changed()
 	pass(2 * time.Second)
 	if h.ended.Load() == before || len(m.All()) != 0 {
 		t.Error("nobody was told")
