@@ -198,7 +198,7 @@ func (x *exchange) appendInformational(b []byte) []byte {
 	for i := range x.resp.Fields {
 		h := &x.resp.Fields[i]
 		if h.Kind.HopByHop() || h.Kind == h1.ContentLength || h.Kind == h1.Forbidden ||
-			ch.drops(h.Name, &present) {
+			ch.drops(h.Name, &present) || setsOurCookie(h) {
 			continue
 		}
 		b = appendField(b, h)

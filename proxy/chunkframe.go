@@ -58,6 +58,7 @@ func appendTrailers(b []byte, fields []h1.Field) []byte {
 func passing(trailers []h1.Field, ch *Changes) []h1.Field {
 	var present uint64
 	return slices.DeleteFunc(trailers, func(f h1.Field) bool {
-		return guardOf(f.Name) != passes || hasUnderscore(f.Name) || ch.drops(f.Name, &present)
+		return guardOf(f.Name) != passes || hasUnderscore(f.Name) || setsOurCookie(&f) ||
+			ch.drops(f.Name, &present)
 	})
 }

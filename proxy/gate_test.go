@@ -85,6 +85,21 @@ func gateTellsTheServer(t *testing.T) {
 	}
 }
 
+// Neither before nor behind an answer does a server set a cookie that is ours.
+func TestServersSetNoCookieOfOursInAnyPlace(t *testing.T) {
+	const set = "Set-Cookie: own=1\r\nSet-Cookie: __Host-doorward=evil\r\n" +
+		"SET-COOKIE: __secure-doorward=evil\r\n"
+	f, _ := gated(t, func(_ int64, c net.Conn, _ *http.Request) bool {
+		_, err := io.WriteString(c, "HTTP/1.1 103 Early Hints\r\n"+set+"\r\n"+
+			"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"+set+"\r\n0\r\n"+set+"\r\n")
+		return err == nil
+	}, bob)
+	got := f.ask("GET / HTTP/1.1\r\nHost: a\r\nTE: trailers\r\nConnection: close\r\n\r\n")
+	if strings.Contains(got, "evil") || strings.Count(got, "Set-Cookie: own=1\r\n") != 3 {
+		t.Errorf("the client gets\n%s", got)
+	}
+}
+
 // What the gate answers is all that happens: no server is asked.
 func TestGateAnswers(t *testing.T) {
 	for name, c := range map[string]struct {
