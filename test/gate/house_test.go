@@ -107,7 +107,8 @@ func newGatedHouse(t *testing.T) *gatedHouse {
 // browser is a client that keeps cookies, and says what browsers say.
 type browser struct {
 	http.Client
-	t *testing.T
+	t    *testing.T
+	host string // where it signs in
 }
 
 func (h *gatedHouse) browser() *browser {
@@ -123,7 +124,8 @@ func (h *gatedHouse) browser() *browser {
 		},
 	}
 	h.t.Cleanup(transport.CloseIdleConnections)
-	return &browser{http.Client{Transport: transport, Jar: jar, Timeout: 2 * edgetest.Patience}, h.t}
+	client := http.Client{Transport: transport, Jar: jar, Timeout: 2 * edgetest.Patience}
+	return &browser{client, h.t, "login.example"}
 }
 
 // page is what a browser shows in the end.
@@ -185,12 +187,12 @@ func (b *browser) open(address string) page {
 func (b *browser) send(path string, form url.Values) page {
 	b.t.Helper()
 	r, err := http.NewRequestWithContext(b.t.Context(), http.MethodPost,
-		"https://login.example"+path, strings.NewReader(form.Encode()))
+		"https://"+b.host+path, strings.NewReader(form.Encode()))
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	r.Header.Set("Origin", "https://login.example")
+	r.Header.Set("Origin", "https://"+b.host)
 	r.Header.Set("Sec-Fetch-Site", "same-origin")
 	return b.do(r)
 }
@@ -200,20 +202,25 @@ const gatePassword = "correct horse battery staple"
 // administrator is a browser that has made the first account by the link in the log.
 func (h *gatedHouse) administrator() *browser {
 	h.t.Helper()
+	b := h.browser()
+	h.makeAdministrator(b)
+	return b
+}
+
+func (h *gatedHouse) makeAdministrator(b *browser) {
+	h.t.Helper()
 	var link []string
 	wait(h.t, "the link for the first administrator", func() bool {
 		link = regexp.MustCompile(`/setup\?code=([A-Za-z0-9_-]+)`).FindStringSubmatch(h.Log())
 		return link != nil
 	})
-	b := h.browser()
 	p := b.send("/setup", url.Values{
 		"code": {link[1]}, "name": {"alice"}, "title": {"Alice Ä"}, "email": {"a@corp.example"},
 		"password": {gatePassword}, "again": {gatePassword},
 	})
-	if p.status != http.StatusOK || p.url != "https://login.example/" {
+	if p.status != http.StatusOK || p.url != "https://"+b.host+"/" {
 		h.t.Fatalf("after the set-up: %d at %s\n%s", p.status, p.url, p.body)
 	}
-	return b
 }
 
 // signIn signs in with the form that the address leads to.
@@ -221,7 +228,7 @@ func (b *browser) signIn(address, login, password string) page {
 	b.t.Helper()
 	p := b.open(address)
 	at, err := url.Parse(p.url)
-	if err != nil || at.Host != "login.example" {
+	if err != nil || at.Host != b.host {
 		b.t.Fatalf("%s leads to %s", address, p.url)
 	}
 	p = b.send(at.RequestURI(), url.Values{"login": {login}, "password": {password}})

@@ -87,7 +87,7 @@ func TestEveryWayOutOfASession(t *testing.T) {
 			bob := here.somebody("bob")
 			socket, download := openSocket(h, bob, "app.example"),
 				openAnswer("/download", "h2")(h, bob, "staff.example")
-			stays := openSocket(h, &browser{eve.Client, t}, "app.example")
+			stays := openSocket(h, &browser{eve.Client, t, eve.host}, "app.example")
 			if !socket.goes() || !download.goes() || !stays.goes() {
 				t.Fatal("something does not go on")
 			}
