@@ -222,5 +222,5 @@ func newVisitor(
 	}
 	h.t.Cleanup(transport.CloseIdleConnections)
 	client := http.Client{Transport: transport, Jar: jar, Timeout: 3 * edgetest.Patience}
-	return &visitor{browser: &browser{client, h.t}, typed: typed}
+	return &visitor{browser: &browser{client, h.t, "login.example"}, typed: typed}
 }
