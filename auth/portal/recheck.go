@@ -103,11 +103,15 @@ func (c *Rechecks) Configure(ctx context.Context, localUsers bool, providers []P
 	c.mu.Lock()
 	c.providers = known
 	c.mu.Unlock()
+	gone := map[string]bool{}
 	for _, s := range c.o.Sessions.All() {
 		_, ok := known[s.Provider()]
 		if !ok && (s.Provider() != byPassword || !localUsers) {
-			c.o.Sessions.End(ctx, s, "people no longer sign in there")
+			gone[s.Provider()] = true
 		}
+	}
+	for name := range gone {
+		c.o.Sessions.EndProvider(ctx, name) // many at a write: the reload waits for it
 	}
 }
 

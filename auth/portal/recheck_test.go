@@ -1,11 +1,14 @@
 package portal_test
 
 import (
+	"crypto/rand"
 	"testing"
 	"time"
 
 	"doorward/auth/oidc"
 	"doorward/auth/portal"
+	"doorward/auth/session"
+	"doorward/auth/user"
 )
 
 func TestGroupsFollowTheProvider(t *testing.T) {
@@ -102,6 +105,33 @@ func TestNobodyIsAskedWhereThereIsNothingToAsk(t *testing.T) {
 		if len(h.idp.askedAgain())+len(h.second.askedAgain()) > 0 || b.session() == nil ||
 			other.session() == nil {
 			t.Errorf("asked %d and %d times", len(h.idp.askedAgain()), len(h.second.askedAgain()))
+		}
+	})
+}
+
+// A reload that leaves a provider out does not wait for a write for each of its sessions.
+func TestSessionsOfAProviderEndTogether(t *testing.T) {
+	in(t, func(h *house) {
+		const many = 450
+		for range many / 90 {
+			id := h.user(user.User{Name: rand.Text()}, "")
+			for range 90 {
+				_, _, err := h.sessions.Begin(t.Context(), session.Start{
+					UserID: id, Provider: "other", Host: signInHost,
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		events := h.store.Log("sessions", 10_000)
+		before := must(events.Newest(t.Context()))(t)
+		h.rebuild(func(o *portal.Options) { o.Providers = o.Providers[:1] })
+		if left := len(h.sessions.All()); left != 0 {
+			t.Errorf("%d of %d sessions are left", left, many)
+		}
+		if writes := must(events.Newest(t.Context()))(t) - before; writes > 5 {
+			t.Errorf("%d sessions took %d writes", many, writes)
 		}
 	})
 }

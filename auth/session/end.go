@@ -115,7 +115,7 @@ func (m *Manager) EndProvider(ctx context.Context, provider string) int {
 		}
 	}
 	m.mu.RUnlock()
-	return m.end(ctx, list, "the provider was removed")
+	return m.end(ctx, list, "people no longer sign in there")
 }
 
 // Changed is to be called when a user was changed: sessions that may not go on end,
