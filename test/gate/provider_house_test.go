@@ -80,6 +80,7 @@ type entraHouse struct {
 	entra  *entratest.Server
 	world  *providerWorld
 	server *httptest.Server
+	signIn string // keys of [sign_in] besides the host
 }
 
 const (
@@ -114,15 +115,18 @@ func startEntra(t *testing.T, change func(*entratest.Options)) *entratest.Server
 
 // newEntraHouse starts an edge for a provider that is there, and waits until it knows.
 func newEntraHouse(t *testing.T, entra *entratest.Server, keys string) *entraHouse {
-	h := newEntraHouseInTheDark(t, entra, keys)
+	h := newEntraHouseInTheDark(t, entra, "local_users = false\n", keys)
 	h.known()
 	return h
 }
 
 // newEntraHouseInTheDark starts one without waiting.
-func newEntraHouseInTheDark(t *testing.T, entra *entratest.Server, keys string) *entraHouse {
+func newEntraHouseInTheDark(
+	t *testing.T, entra *entratest.Server, signIn, keys string,
+) *entraHouse {
 	address := strings.TrimPrefix(entra.URL, "https://")
-	h := &entraHouse{entra: entra, server: httptest.NewServer(http.HandlerFunc(tellHead))}
+	h := &entraHouse{entra: entra, signIn: signIn}
+	h.server = httptest.NewServer(http.HandlerFunc(tellHead))
 	t.Cleanup(h.server.Close)
 	h.world = newProviderWorld(t, map[string]string{entraLogin: address, entraGraph: address})
 	h.gatedHouse = &gatedHouse{edgetest.Start(t, h.site(keys)), t}
@@ -137,13 +141,20 @@ func (h *entraHouse) known() {
 	})
 }
 
+// again starts a provider that was stopped, which ends before the edge does.
+func (h *entraHouse) again() {
+	h.t.Helper()
+	h.entra.Again(h.t)
+	h.t.Cleanup(h.entra.Stop)
+}
+
 // site is a configuration as it would be at work; keys say who the edge is at the
 // provider, and what else is to be said of it.
 func (h *entraHouse) site(keys string) edgetest.Config {
 	if !strings.Contains(keys, "tenant") {
 		keys += `tenant = "` + entratest.TenantID + `"` + "\n"
 	}
-	return providerSite(h.server.URL, "local_users = false\n", `
+	return providerSite(h.server.URL, h.signIn, `
 		[[sign_in.provider]]
 		name = "azure-ad"
 		type = "entra"
