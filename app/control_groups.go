@@ -36,7 +36,7 @@ func (g *generation) groupStatus(name string) GroupStatus {
 	for _, p := range g.signIn.directory.All() {
 		if v := p.View(); v.In(name) {
 			status.Members = append(status.Members, v.User.Name)
-			status.Sources[v.User.Name] = v.Sources[name]
+			status.Sources[v.User.Name] = v.Whence(name)
 		}
 	}
 	return status

@@ -163,7 +163,7 @@ const localProvider = "local"
 func groupsOf(v *user.View) map[string]string {
 	groups := map[string]string{}
 	for _, name := range v.Groups {
-		groups[name] = v.Sources[name]
+		groups[name] = v.Whence(name)
 	}
 	return groups
 }

@@ -80,13 +80,12 @@ func compile(m Mapping) mapping {
 }
 
 // sources collects groups with where each comes from.
-type sources map[string][]string
+type sources map[string][]user.Source
 
-func (s sources) add(groups []string, from ...string) {
+func (s sources) add(groups []string, from user.Source) {
 	for _, group := range groups {
-		text := strings.Join(from, "")
-		if !slices.Contains(s[group], text) {
-			s[group] = append(s[group], text)
+		if !slices.Contains(s[group], from) {
+			s[group] = append(s[group], from)
 		}
 	}
 }
@@ -95,10 +94,10 @@ func (s sources) add(groups []string, from ...string) {
 // default groups are not given either: they could be what an error gives away.
 func (m *mapping) view(u *user.User) *user.View {
 	found, unknown := sources{}, false
-	found.add(u.Groups, "member in the store")
-	found.add(m.byUser[u.Name], "the configuration names the user")
+	found.add(u.Groups, user.Source{Kind: user.SourceMember})
+	found.add(m.byUser[u.Name], user.Source{Kind: user.SourceNamed})
 	if email := Canonical(u.Email); u.EmailVerified && email != u.Name {
-		found.add(m.byUser[email], "the configuration names the verified address ", email)
+		found.add(m.byUser[email], user.Source{Kind: user.SourceAddress, Name: email})
 	}
 	var roles []string
 	for i := range u.Identities {
@@ -110,27 +109,26 @@ func (m *mapping) view(u *user.User) *user.View {
 		unknown = unknown || u.Identities[i].GroupsUnknown
 	}
 	slices.Sort(roles)
-	words := make(map[string]string, len(found))
-	for group, from := range found {
-		words[group] = strings.Join(from, ", ")
-	}
-	v := user.NewView(u, slices.Sorted(maps.Keys(found)), slices.Compact(roles), words)
+	v := user.NewView(u, slices.Sorted(maps.Keys(found)), slices.Compact(roles), found)
 	v.GroupsUnknown = unknown
 	return v
 }
 
 func (m *mapping) identity(i *user.Identity, found sources) {
 	for _, role := range i.Roles {
-		found.add(m.byRole[role], "role ", role, " of ", i.Provider)
+		found.add(m.byRole[role],
+			user.Source{Kind: user.SourceRole, Name: role, Provider: i.Provider})
 	}
 	if i.GroupsUnknown {
 		return
 	}
 	for _, group := range i.Groups {
-		found.add(m.byGroup[groupOf{group: group}], "group ", group, " of ", i.Provider)
-		found.add(m.byGroup[groupOf{i.Provider, group}], "group ", group, " of ", i.Provider)
+		from := user.Source{Kind: user.SourceGroup, Name: group, Provider: i.Provider}
+		found.add(m.byGroup[groupOf{group: group}], from)
+		found.add(m.byGroup[groupOf{i.Provider, group}], from)
 	}
-	found.add(m.defaults[i.Provider], "everybody of ", i.Provider)
+	found.add(m.defaults[i.Provider],
+		user.Source{Kind: user.SourceProvider, Provider: i.Provider})
 }
 
 // Configure takes another mapping, at once for all who hold a person.
@@ -155,7 +153,7 @@ func (d *Directory) Configure(m Mapping) {
 // same tells whether two views of the same user are.
 func same(a, b *user.View) bool {
 	return slices.Equal(a.Groups, b.Groups) && slices.Equal(a.Roles, b.Roles) &&
-		maps.Equal(a.Sources, b.Sources) && a.GroupsUnknown == b.GroupsUnknown
+		maps.EqualFunc(a.Sources, b.Sources, slices.Equal) && a.GroupsUnknown == b.GroupsUnknown
 }
 
 // Visitor makes a person of a user that the directory does not have: an account of a

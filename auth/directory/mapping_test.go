@@ -72,8 +72,8 @@ func TestGroupsComeFromTheStoreTheConfigurationAndProviders(t *testing.T) {
 				if !slices.Equal(v.Groups, c.groups) {
 					w.Fatalf("groups %v, want %v", v.Groups, c.groups)
 				}
-				if len(c.groups) > 0 && v.Sources[c.groups[0]] != c.from {
-					w.Errorf("%s from %q, want %q", c.groups[0], v.Sources[c.groups[0]], c.from)
+				if len(c.groups) > 0 && v.Whence(c.groups[0]) != c.from {
+					w.Errorf("%s from %q, want %q", c.groups[0], v.Whence(c.groups[0]), c.from)
 				}
 				if unknown := name == "unknown"; v.GroupsUnknown != unknown {
 					w.Errorf("groups unknown: %v", v.GroupsUnknown)

@@ -172,7 +172,8 @@ func TestEveryTextIsUsed(t *testing.T) {
 func valueKeys(t *testing.T) []string {
 	t.Helper()
 	forms := map[string][]string{"Code": {"problem.*"}, "Notice": {"notice.*"}, "Told": {"tells.*"},
-		"Kind": {"message.*.title", "message.*.text"}, "Cause": {"cause.*"}}
+		"Kind": {"message.*.title", "message.*.text"}, "Cause": {"cause.*"},
+		"Way": {"source.*"}}
 	var keys []string
 	files, _ := filepath.Glob("view*.go")
 	for _, file := range files {

@@ -121,13 +121,15 @@ func (s *sheet) Ago(t time.Time) moment {
 // Until is how long it is until something.
 func (s *sheet) Until(t time.Time) moment {
 	d := t.Sub(s.now)
+	// What has just begun lasts as long as was said: "24 hours", not 23.
+	minutes, hours := int(d.Round(time.Minute)/time.Minute), int(d.Round(time.Hour)/time.Hour)
 	switch {
 	case d < time.Minute:
 		return newMoment(t, s.Say("time.now"))
-	case d < time.Hour:
-		return newMoment(t, s.Count("until.minutes", int(d/time.Minute)))
-	case d < 48*time.Hour:
-		return newMoment(t, s.Count("until.hours", int(d/time.Hour)))
+	case minutes < 60:
+		return newMoment(t, s.Count("until.minutes", minutes))
+	case hours < 48:
+		return newMoment(t, s.Count("until.hours", hours))
 	}
 	return s.Day(t)
 }

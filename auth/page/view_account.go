@@ -33,8 +33,34 @@ type Account struct {
 type Group struct {
 	// Name is the one that rules name, Title the one to show; empty is Name.
 	Name, Title string
-	// Source says in words where the user has it from.
-	Source string
+	// From is where the user has it from.
+	From []GroupSource
+}
+
+// Way is how somebody comes into a group; they are the kinds of user.Source.
+type Way string
+
+// The ways into a group.
+const (
+	// WayMember is a member in the store.
+	WayMember Way = "member"
+	// WayNamed is a user whom the configuration names, WayAddress one whose verified
+	// address it names.
+	WayNamed   Way = "named"
+	WayAddress Way = "address"
+	// WayRole and WayGroup are a role and a group at a provider, WayProvider is
+	// everybody who signs in there.
+	WayRole     Way = "role"
+	WayGroup    Way = "group"
+	WayProvider Way = "provider"
+)
+
+// GroupSource is where somebody has a group from.
+type GroupSource struct {
+	// Way is how.
+	Way Way
+	// Name is the address, role or group, Provider the title of the provider.
+	Name, Provider string
 }
 
 // Sessions is the view of the sessions of a user. It POSTs "end" = an ID, or

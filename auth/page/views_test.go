@@ -121,9 +121,13 @@ func area() page.Area { return page.Area{Frame: page.Frame{Who: ada()}} }
 
 func groups() []page.Group {
 	return []page.Group{
-		{Name: "staff", Title: "Staff", Source: "default of the provider azure-ad"},
-		{Name: "admins", Source: "role Doorward.Admin of azure-ad"},
-		{Name: "engineering", Title: "Engineering", Source: "member in the store"},
+		{Name: "staff", Title: "Staff", From: []page.GroupSource{
+			{Way: page.WayProvider, Provider: "Microsoft"}, {Way: page.WayNamed}}},
+		{Name: "admins", From: []page.GroupSource{
+			{Way: page.WayRole, Name: "Doorward.Admin", Provider: "Microsoft"},
+			{Way: page.WayGroup, Name: "968b4844", Provider: "Microsoft"}}},
+		{Name: "engineering", Title: "Engineering", From: []page.GroupSource{
+			{Way: page.WayMember}, {Way: page.WayAddress, Name: "ada@example.com"}}},
 	}
 }
 

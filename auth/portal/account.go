@@ -100,13 +100,26 @@ func (p *Portal) profile(
 	}
 	v.Notice = done
 	for _, name := range view.Groups {
-		g := page.Group{Name: name, Source: view.Sources[name]}
+		g := page.Group{Name: name}
+		for _, from := range view.Sources[name] {
+			g.From = append(g.From, page.GroupSource{
+				Way: page.Way(from.Kind), Name: from.Name, Provider: p.titleOf(from.Provider),
+			})
+		}
 		if p.o.Title != nil {
 			g.Title = p.o.Title(name)
 		}
 		v.Groups = append(v.Groups, g)
 	}
 	p.o.Pages.Account(w, r.Request, http.StatusOK, v)
+}
+
+// titleOf is what people call a provider, its name when it is not there any more.
+func (p *Portal) titleOf(provider string) string {
+	if pr := p.providers[provider]; pr != nil {
+		return pr.Title
+	}
+	return provider
 }
 
 // saveAccount takes the language that a user wants.

@@ -31,8 +31,8 @@ type View struct {
 	// providers gave, sorted.
 	Groups []string
 	Roles  []string
-	// Sources says of each group where the user has it from, in words.
-	Sources map[string]string
+	// Sources says of each group where the user has it from.
+	Sources map[string][]Source
 	// GroupsUnknown says that a provider could not tell all groups.
 	GroupsUnknown bool
 	// Cache keeps what is made of the view once and used often.
@@ -43,7 +43,7 @@ type View struct {
 }
 
 // NewView makes a view. It keeps the slices, which must be sorted, and the map.
-func NewView(u *User, groups, roles []string, sources map[string]string) *View {
+func NewView(u *User, groups, roles []string, sources map[string][]Source) *View {
 	return &View{
 		User: u, Groups: groups, Roles: roles, Sources: sources,
 		groups: setOf(groups), roles: setOf(roles),
