@@ -128,13 +128,25 @@ func NewFloods(now func() time.Time) *Floods {
 // Allow counts a call of a client, and tells whether it may be answered. Addresses
 // of IPv6 count by the 64 bits that a subscriber has.
 func (f *Floods) Allow(client netip.Addr) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.of(client).AllowN(f.now(), 1)
+}
+
+// Spent tells whether the next call of a client would not be answered. It counts none.
+func (f *Floods) Spent(client netip.Addr) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.of(client).TokensAt(f.now()) < 1
+}
+
+// of is the limit of a client. It is called with the lock held.
+func (f *Floods) of(client netip.Addr) *rate.Limiter {
 	bits := client.BitLen()
 	if client.Is6() {
 		bits = 64
 	}
 	key, _ := client.Prefix(bits)
-	f.mu.Lock()
-	defer f.mu.Unlock()
 	limit := f.clients[key]
 	if limit == nil {
 		if len(f.clients) >= maxFloods {
@@ -144,5 +156,5 @@ func (f *Floods) Allow(client netip.Addr) bool {
 		limit = rate.NewLimiter(floodRate, floodBurst)
 		f.clients[key] = limit
 	}
-	return limit.AllowN(f.now(), 1)
+	return limit
 }

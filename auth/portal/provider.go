@@ -105,6 +105,14 @@ func (p *Portal) callback(w http.ResponseWriter, r *visitor, name string) {
 		p.staleState(w, r, s, err)
 		return
 	}
+	if p.o.Floods.Spent(r.client) {
+		// Anybody can have a state and come back with it, which costs the provider a
+		// question and the store an entry. Answers that sign somebody in do not count.
+		p.o.Pages.Message(w, r.Request, 0, page.Message{
+			Frame: p.frame(nil), Kind: page.Busy, Wait: busyWait, Retry: s.at("/sign_in"),
+		})
+		return
+	}
 	live := p.session(r)
 	first, err := p.o.Sessions.Once(r.Context(),
 		"state/"+base64.RawURLEncoding.EncodeToString(s.ID), 2*stateAge)
@@ -161,6 +169,7 @@ func (p *Portal) answered(
 		Query: q, Nonce: p.nonce(s), Verifier: p.verifier(s), RedirectURL: p.callbackURL(pr),
 	})
 	if err != nil {
+		p.o.Floods.Allow(r.client)
 		p.record(r, audit.Event{Kind: audit.SignInFailed, Provider: pr.Name, Detail: "provider"})
 		p.providerFailed(w, r, pr, s.at("/sign_in"), err)
 		return

@@ -33,6 +33,7 @@ func providerAttacks() []attack {
 		{"OIDC-39_linking_takes_a_proof", linking},
 		{"OIDC-40_provider_that_is_gone", goneProvider},
 		{"OIDC-41_circles", refusalCircle},
+		{"DOS-10_answers_that_sign_nobody_in", answersInVain},
 	}
 }
 
@@ -72,6 +73,39 @@ func foreignState(h *house) {
 		h.Error("signed in as somebody else")
 	}
 	h.noneAsked()
+}
+
+// answersInVain are states that a client has asked for and comes back with, each with a
+// code of its own making: every one is a question to the provider, and a write.
+func answersInVain(h *house) {
+	b := h.browser()
+	vain := func() *answer {
+		callback := h.idp.away(b, h.idp.with(), nil)
+		return b.get(callback)
+	}
+	answered := 0
+	for range 300 {
+		if a := vain(); a.status == 429 {
+			if a.header.Get("Retry-After") == "" {
+				h.Error("nothing says when to come back")
+			}
+			break
+		}
+		answered++
+	}
+	if answered < 100 || answered >= 300 {
+		h.Errorf("%d answers were looked at", answered)
+	}
+	asked := h.idp.away(b, h.idp.with(), bob())
+	b.get(asked).want(h, 429, "")
+	if b.session() != nil || len(h.idp.codes) != 2 { // the last one in vain, and this
+		h.Error("the provider was asked all the same")
+	}
+	other := h.browser()
+	other.client = "198.51.100.7:1234"
+	other.get(h.idp.away(other, h.idp.with(), bob())).want(h, 303, home)
+	pass(time.Minute)
+	b.get(h.idp.away(b, h.idp.with(), bob())).want(h, 303, home)
 }
 
 func stateTwice(h *house) {
