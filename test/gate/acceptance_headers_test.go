@@ -1,7 +1,6 @@
 package gate_test
 
 import (
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -146,6 +145,6 @@ func judge(t *testing.T, known bool, seen []string) {
 		}
 	}
 	if want := map[bool]int{true: len(seen)}[known]; told < want-1 {
-		t.Error(fmt.Sprintf("the server was told of alice %d times, of %d", told, want))
+		t.Errorf("the server was told of alice %d times, of %d", told, want)
 	}
 }
