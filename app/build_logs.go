@@ -89,11 +89,12 @@ func (l *logSet) turnLogs() {
 		l.process.Replace(l.nextProcess)
 	}
 	if next := l.nextAccess; next != nil {
+		flush := l.access.Replace(next)
 		// An output that hangs must not hold up the reload.
 		safe.Go(l.log, "access log", func() {
 			ctx, cancel := context.WithTimeout(context.Background(), flushTime)
 			defer cancel()
-			if err := l.access.Replace(ctx, next); err != nil {
+			if err := flush(ctx); err != nil {
 				l.log.Warn("access log lines of the old output lost", zap.Error(err))
 			}
 		})

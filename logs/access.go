@@ -98,18 +98,20 @@ func (a *Access) Lost() uint64 {
 	return lost
 }
 
-// Replace lets a write as next was opened to, flushes and closes what it wrote
-// to so far, and returns the error of ctx when that takes too long. No record
-// handed over before, during or after gets lost by it. next must not be used
-// any more.
-func (a *Access) Replace(ctx context.Context, next *Access) error {
+// Replace lets a write as next was opened to, from now on, and returns what flushes and
+// closes what it wrote to so far: that must be called, may take as long as the old output
+// does, and returns the error of its ctx when that is too long. No record handed over
+// before, during or after gets lost by it. next must not be used any more.
+func (a *Access) Replace(next *Access) (flush func(context.Context) error) {
 	old := a.now.Swap(next.now.Load())
-	if old == nil {
-		return nil
+	return func(ctx context.Context) error {
+		if old == nil {
+			return nil
+		}
+		err := old.close(ctx)
+		a.lost.Add(old.lost.Load())
+		return err
 	}
-	err := old.close(ctx)
-	a.lost.Add(old.lost.Load())
-	return err
 }
 
 // Reopen opens a file again, after it was rotated. On an error the old one stays

@@ -281,7 +281,7 @@ func TestAccess_replaced_under_load_loses_nothing(t *testing.T) {
 		})
 	}
 	for i, format := range []string{"haproxy", "json", "haproxy"} {
-		if err := a.Replace(t.Context(), open(i+1, format)); err != nil {
+		if err := a.Replace(open(i+1, format))(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
