@@ -99,6 +99,7 @@ func (v *visitor) take(link string) int {
 // signIn signs in with a password, and tells whether that is right.
 func (v *visitor) signIn(login, password string) bool {
 	v.t.Helper()
+	v.ask(http.MethodGet, "https://login.example/sign_in", nil, "") // which has the form
 	v.ask(http.MethodPost, "https://login.example/sign_in",
 		url.Values{"login": {login}, "password": {password}}, "")
 	status, body := v.ask(http.MethodGet, "https://login.example/whoami", nil, "")

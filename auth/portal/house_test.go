@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"doorward/auth/audit"
+	"doorward/auth/cookie"
 	"doorward/auth/directory"
 	"doorward/auth/local"
 	"doorward/auth/page"
@@ -177,8 +178,14 @@ type answer struct {
 
 func (b *browser) get(target string) *answer { return b.send(http.MethodGet, target, nil, "") }
 
-// post sends a form as our pages do.
+// post sends a form as our pages do. That of the sign-in page was looked at before.
 func (b *browser) post(target string, fields ...string) *answer {
+	if strings.HasPrefix(target, "/sign_in") && b.cookies[cookie.Browser] == "" {
+		seen, header := b.seen, b.header
+		b.header = nil
+		b.get(target)
+		b.seen, b.header = seen, header
+	}
 	form := url.Values{}
 	for i := 0; i+1 < len(fields); i += 2 {
 		form.Add(fields[i], fields[i+1])

@@ -183,6 +183,12 @@ func (p *Portal) signIn(w http.ResponseWriter, r *visitor) {
 	case password == "":
 		p.askWho(w, r, &e, attempt{login, http.StatusBadRequest,
 			page.Problem{Code: page.WrongLogin}})
+	case cookie.BrowserOf(r.Request) == "":
+		// The page with the form gave it one. The session's would be lost as well, and the
+		// form shown again without a word.
+		p.o.Pages.Message(w, r.Request, http.StatusBadRequest, page.Message{
+			Frame: p.frame(nil), Kind: page.Loop, Cause: page.CauseCookie, Retry: e.again(),
+		})
 	default:
 		p.byPassword(w, r, &e, local.Attempt{Login: login, Password: password})
 	}

@@ -2,6 +2,7 @@ package portal_test
 
 import (
 	"errors"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -337,5 +338,19 @@ func TestOtherTabsLearnThatThisOneSignedIn(t *testing.T) {
 		b := h.browser()
 		b.get("/whoami").want(t, 204, "")
 		b.signIn().get("/whoami").want(t, 200, "").says(t, `"alice"`)
+	})
+}
+
+// A browser that keeps no cookies is told so, and not shown the form again and again.
+func TestABrowserThatKeepsNoCookiesIsTold(t *testing.T) {
+	in(t, func(h *house) {
+		b := h.browser()
+		b.send("POST", "/sign_in?return=/account", strings.NewReader(
+			url.Values{"login": {"alice"}, "password": {password}}.Encode()),
+			"application/x-www-form-urlencoded").want(h, 400, "").says(h, "ookie").
+			says(h, "/sign_in?return=%2Faccount")
+		if b.session() != nil {
+			h.Error("signed in all the same")
+		}
 	})
 }
