@@ -113,7 +113,7 @@ func (h *gatedHouse) flood() *guessing {
 		stop: make(chan struct{}), ended: make(chan struct{}), answers: map[int]int{},
 	}
 	b := h.browser()
-	b.Jar = nil
+	b.open("https://login.example/sign_in") // which gives it a name, without that it is not looked at
 	go func() {
 		defer close(g.ended)
 		var all sync.WaitGroup
