@@ -190,8 +190,7 @@ func TestCookiesOfAnEdgeThatForgotLeadToSignIn(t *testing.T) {
 	h := newRestartHouse(t, "")
 	bob := h.restartIn("bob")
 	// The edge makes a new authority, which browsers have to trust by hand.
-	h.Stop()
-	h.Edge = edgetest.Start(t, h.site)
+	h.again()
 	bob.Transport = h.browser().Transport
 	if p := bob.open("https://app.example/"); !strings.HasPrefix(p.url, "https://login.example/sign_in?") {
 		t.Fatalf("%d at %s", p.status, p.url)
