@@ -2,6 +2,7 @@ package auth_test
 
 import (
 	"context"
+	"math/rand/v2"
 	"runtime"
 	"strconv"
 	"strings"
@@ -163,11 +164,25 @@ func (f *oneField) Field(name string, n int) ([]byte, bool) {
 	return f.value, name == f.name && n == 0
 }
 
-// The issue asks for less than 2 microseconds, with 100,000 sessions.
+// shuffle makes the next ticket that of any session. A ticket comes with its request, and
+// is in the cache: what is measured is the wait for the session's memory, not for its.
+func shuffle(tickets []byte) {
+	at := func(i int) []byte { return tickets[i*session.TicketSize:][:session.TicketSize] }
+	var kept [session.TicketSize]byte
+	rand.Shuffle(len(tickets)/session.TicketSize, func(i, j int) {
+		copy(kept[:], at(i))
+		copy(at(i), at(j))
+		copy(at(j), kept[:])
+	})
+}
+
+// BenchmarkCheck is what a request costs that passes: with 100,000 sessions, whose requests
+// come in any order, it is to be less than 2 microseconds.
 func BenchmarkCheck(b *testing.B) {
 	for _, many := range []int{1, 100_000} {
 		b.Run(strconv.Itoa(many), func(b *testing.B) {
 			g, tickets := crowd(b, many)
+			shuffle(tickets)
 			for c, i := newCaller(g, tickets), 0; i < many; i++ {
 				c.ask(i)
 			}
@@ -177,7 +192,7 @@ func BenchmarkCheck(b *testing.B) {
 			b.ResetTimer()
 			b.RunParallel(func(pb *testing.PB) {
 				c := newCaller(g, tickets)
-				for i := int(next.Add(7919)); pb.Next(); i += 104729 {
+				for i := int(next.Add(7919)); pb.Next(); i++ {
 					if !c.ask(i) {
 						b.Error("a session does not pass")
 						return

@@ -27,15 +27,15 @@ const purpose = "session"
 
 // record is what does not change in a session.
 type record struct {
+	Epoch       uint64    `json:"epoch"`
+	Created     time.Time `json:"created"`
+	MFA         bool      `json:"mfa,omitempty"`
+	Provider    string    `json:"provider"`
 	ID          string    `json:"-"` // part of the key
 	UserID      string    `json:"user"`
-	Epoch       uint64    `json:"epoch"`
-	Provider    string    `json:"provider"`
 	Subject     string    `json:"subject,omitempty"`
 	UpstreamSID string    `json:"sid,omitempty"`
-	MFA         bool      `json:"mfa,omitempty"`
 	AuthTime    time.Time `json:"auth_time"`
-	Created     time.Time `json:"created"`
 	Client      string    `json:"client,omitempty"`
 	Agent       string    `json:"agent,omitempty"`
 }

@@ -22,7 +22,8 @@ import (
 
 // Session is one sign-in of one user. Its methods may be called by many goroutines.
 type Session struct {
-	record
+	// What every request looks at comes first, and so does it in record: with many
+	// sessions each further line of memory is one to wait for.
 	person *user.Person
 	m      *Manager
 	// seen is when it was last used, written when the store was last told; in
@@ -31,6 +32,7 @@ type Session struct {
 	over          atomic.Bool
 	// idle says that it was found idle, and that was told.
 	idle atomic.Bool
+	record
 	// writing is held while the store is asked to change the session.
 	writing sync.Mutex
 	// version is that of the entry in the store, tickets those that the session has.
@@ -103,9 +105,9 @@ const (
 // reason says why the session may not go on, "" when it may. It is asked at every
 // use, so nothing depends on when somebody cleans up (security case TIME-06).
 func (s *Session) reason(now time.Time) string {
-	limits, v := s.m.limits.Load(), s.person.View()
+	limits := s.m.limits.Load()
 	switch {
-	case v.User.State != user.Active || v.User.Epoch > s.record.Epoch:
+	case !s.person.View().Lets(s.record.Epoch):
 		return reasonUser
 	case !now.Before(s.record.Created.Add(limits.Lifetime)):
 		return reasonLifetime

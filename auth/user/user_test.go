@@ -100,3 +100,22 @@ func TestCacheKeepsWhatIsUsed(t *testing.T) {
 		}
 	}
 }
+
+func TestLetsWhatBeganSinceTheLastEpoch(t *testing.T) {
+	for name, c := range map[string]struct {
+		state user.State
+		began uint64
+		lets  bool
+	}{
+		"the same epoch":  {user.Active, 3, true},
+		"a later one":     {user.Active, 4, true},
+		"an earlier one":  {user.Active, 2, false},
+		"who is disabled": {user.Disabled, 3, false},
+		"who waits":       {user.Pending, 3, false},
+	} {
+		v := user.NewView(&user.User{State: c.state, Epoch: 3}, nil, nil, nil)
+		if v.Lets(c.began) != c.lets {
+			t.Errorf("%s: %v", name, !c.lets)
+		}
+	}
+}

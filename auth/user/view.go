@@ -40,6 +40,10 @@ type View struct {
 
 	groups map[string]struct{}
 	roles  map[string]struct{}
+	// active and epoch are the user's: every request looks at them, and the user's own
+	// memory would be one more to wait for.
+	active bool
+	epoch  uint64
 }
 
 // NewView makes a view. It keeps the slices, which must be sorted, and the map.
@@ -47,8 +51,13 @@ func NewView(u *User, groups, roles []string, sources map[string][]Source) *View
 	return &View{
 		User: u, Groups: groups, Roles: roles, Sources: sources,
 		groups: setOf(groups), roles: setOf(roles),
+		active: u.State == Active, epoch: u.Epoch,
 	}
 }
+
+// Lets tells whether what began in an epoch of the user may go on: the user is active,
+// and no later epoch has begun.
+func (v *View) Lets(epoch uint64) bool { return v.active && v.epoch <= epoch }
 
 func setOf(names []string) map[string]struct{} {
 	set := make(map[string]struct{}, len(names))
