@@ -7,6 +7,7 @@ import (
 
 // What can be wrong with pseudo-header fields. Requests with such a fault are malformed.
 var (
+	errPseudoLate    = errors.New("pseudo-header field behind others, or among the trailers")
 	errPseudoUnknown = errors.New("unknown pseudo-header field")
 	errPseudoTwice   = errors.New("pseudo-header field twice")
 	errPseudoMissing = errors.New("pseudo-header fields missing or in excess")
@@ -32,8 +33,11 @@ const (
 )
 
 // Place returns where the value of a field belongs, which the caller must put there
-// unless there is an error.
-func (p *Pseudo) Place(name string) (*[]byte, error) {
+// unless there is an error. Late says that other fields came before, or a body.
+func (p *Pseudo) Place(name string, late bool) (*[]byte, error) {
+	if late {
+		return nil, errPseudoLate
+	}
 	var bit uint8
 	var at *[]byte
 	switch name {

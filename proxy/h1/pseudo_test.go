@@ -11,8 +11,9 @@ import (
 func fill(fields []string, scheme string, websocket bool) (r h1.Request, err error) {
 	var p h1.Pseudo
 	for _, f := range fields {
+		f, late := strings.CutPrefix(f, "late ")
 		name, value, _ := strings.Cut(f, " ")
-		at, err := p.Place(name)
+		at, err := p.Place(name, late)
 		if err != nil {
 			return r, err
 		}
@@ -41,6 +42,7 @@ func TestPseudoMakesTheHeadOfARequest(t *testing.T) {
 		"no path":                    {get[:2], false, "missing"},
 		"nothing":                    {nil, false, "missing"},
 		"H2-16_twice":                {append(get, ":path /c"), false, "twice"},
+		"H2-16_late":                 {append(get, "late :authority a"), false, "behind others"},
 		"H2-16_unknown":              {append(get, ":status 200"), false, "unknown"},
 		"H2-16_in capitals":          {append(get, ":Path /c"), false, "unknown"},
 		"another scheme":             {[]string{":method GET", ":scheme http", ":path /"}, false, "scheme"},

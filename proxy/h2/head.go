@@ -208,13 +208,10 @@ func (s *Stream) keep(text string) []byte {
 }
 
 func (b *block) takePseudo(f hpack.HeaderField) {
-	at, err := b.pseudo.Place(f.Name)
-	switch {
-	case b.trailer, b.regular:
-		b.fault = errPseudoPlace
-	case err != nil:
+	at, err := b.pseudo.Place(f.Name, b.trailer || b.regular)
+	if err != nil {
 		b.fault = err
-	default:
-		*at = b.stream.keep(f.Value)
+		return
 	}
+	*at = b.stream.keep(f.Value)
 }

@@ -9,9 +9,8 @@ import (
 )
 
 var (
-	errPseudoPlace = errors.New("pseudo-header field behind others, or among the trailers")
-	errConnect     = errors.New("CONNECT with a body")
-	errHead        = errors.New("malformed head")
+	errConnect = errors.New("CONNECT with a body")
+	errHead    = errors.New("malformed head")
 )
 
 // badRequest is the status of errors that break the rules of HTTP/2 too.

@@ -28,8 +28,6 @@ type block struct {
 	crumbs      int
 }
 
-var errPseudoPlace = errors.New("pseudo-header field behind others, or among the trailers")
-
 func malformed(reason string) error { return &streamError{codeMessageError, reason} }
 
 // readHead reads the stream up to the body. The error is a fault of the client; what is
@@ -153,15 +151,12 @@ func (s *Stream) keep(text string) []byte {
 }
 
 func (b *block) takePseudo(f qpack.HeaderField) {
-	at, err := b.pseudo.Place(f.Name)
-	switch {
-	case b.trailer, b.regular:
-		b.fault = errPseudoPlace
-	case err != nil:
+	at, err := b.pseudo.Place(f.Name, b.trailer || b.regular)
+	if err != nil {
 		b.fault = err
-	default:
-		*at = b.s.keep(f.Value)
+		return
 	}
+	*at = b.s.keep(f.Value)
 }
 
 // frameBody says how long the body is.
