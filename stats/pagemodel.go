@@ -169,8 +169,8 @@ func tilesOf(p *Picture) []tile {
 	}
 	if s := p.SignIn; s != nil {
 		tiles = append(tiles, tile{
-			"Signed in", cell{ID: "t-in-n", Text: countText(int64(s.Sessions))},
-			cell{ID: "t-in-u", Text: "of " + countText(int64(s.Users)) + " users"},
+			"Sessions", cell{ID: "t-in-n", Text: countText(int64(s.Sessions))},
+			cell{ID: "t-in-u", Text: "users " + countText(int64(s.Users))},
 		})
 	}
 	return tiles
