@@ -114,8 +114,7 @@ func Start(t testing.TB, o Options) *Peer {
 	if err := os.WriteFile(file, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p.process = run(t, folder(t), file, o.CAFile)
-	p.Issuer = p.process.ready(t)
+	p.process, p.Issuer = listening(t, folder(t), file, o.CAFile)
 	return p
 }
 

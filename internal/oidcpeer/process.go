@@ -2,6 +2,7 @@ package oidcpeer
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -21,7 +22,27 @@ type process struct {
 	once    sync.Once
 }
 
-// run starts the program of a folder with the file of its settings.
+// starts is how often one is started that says nothing. Rarely, Node hangs before it
+// reads the program; the next one then starts as ever.
+const starts = 3
+
+// listening starts the program of a folder with the file of its settings, and returns
+// it with where it listens.
+func listening(t testing.TB, folder, settings, caFile string) (*process, string) {
+	t.Helper()
+	for range starts {
+		p := run(t, folder, settings, caFile)
+		if issuer, ok := p.ready(t); ok {
+			return p, issuer
+		}
+		t.Logf("the provider does not start; its threads:\n%s", p.threads())
+		p.stop()
+	}
+	t.Fatalf("the provider was started %d times and never ready", starts)
+	return nil, ""
+}
+
+// run starts the program.
 func run(t testing.TB, folder, settings, caFile string) *process {
 	t.Helper()
 	path, err := exec.LookPath("node")
@@ -52,8 +73,8 @@ func run(t testing.TB, folder, settings, caFile string) *process {
 	return p
 }
 
-// ready waits until the program says where it listens.
-func (p *process) ready(t testing.TB) string {
+// ready waits until the program says where it listens; false: it does not.
+func (p *process) ready(t testing.TB) (issuer string, ok bool) {
 	t.Helper()
 	patience := time.NewTimer(Patience)
 	defer patience.Stop()
@@ -61,7 +82,7 @@ func (p *process) ready(t testing.TB) string {
 		for line := range strings.Lines(p.out.String()) {
 			issuer, ok := strings.CutPrefix(line, "ready ")
 			if issuer, whole := strings.CutSuffix(issuer, "\n"); ok && whole {
-				return issuer
+				return issuer, true
 			}
 		}
 		select {
@@ -69,9 +90,23 @@ func (p *process) ready(t testing.TB) string {
 		case <-p.ended:
 			t.Fatal("the provider ended by itself")
 		case <-patience.C:
-			t.Fatal("the provider is not ready")
+			return "", false
 		}
 	}
+}
+
+// threads says what each thread of it waits for, where the system tells.
+func (p *process) threads() string {
+	var out strings.Builder
+	folder := fmt.Sprintf("/proc/%d/task", p.command.Process.Pid)
+	for _, file := range []string{"comm", "wchan", "syscall"} {
+		paths, _ := filepath.Glob(filepath.Join(folder, "*", file)) // none elsewhere
+		for _, path := range paths {
+			text, err := os.ReadFile(path)
+			fmt.Fprintf(&out, "%s: %s %v\n", path, bytes.TrimSpace(text), err)
+		}
+	}
+	return out.String()
 }
 
 func (p *process) stop() {
