@@ -45,8 +45,11 @@ type conn struct {
 	many atomic.Pointer[multiplexed]
 	// tunnels are what upgraded requests go through.
 	tunnels tunnelSet
-	// to is the server connection at work, for cut.
-	to atomic.Pointer[backend.Conn]
+	// to and trip are what is at work for a client of HTTP/1, for cut; severed says that
+	// it has come.
+	to      atomic.Pointer[backend.Conn]
+	trip    atomic.Pointer[trip]
+	severed atomic.Bool
 	// pinned is a server connection that belongs to this client alone.
 	pinned    *pinned
 	wasPinned bool
@@ -327,11 +330,16 @@ func (c *conn) wakeIdle() {
 	}
 }
 
-// cut ends the connection whatever it does, when a drain has no more time.
+// cut ends the connection whatever it does: when a drain has no more time, or when who
+// it speaks for may not go on.
 func (c *conn) cut() {
+	c.severed.Store(true)
 	c.tunnels.each((*tunnel).cut)
 	if to := c.to.Load(); to != nil {
 		_ = to.Socket().Close()
+	}
+	if t := c.trip.Load(); t != nil {
+		t.cancel(errClientGone)
 	}
 	if many := c.many.Load(); many != nil {
 		many.Abort()

@@ -277,7 +277,7 @@ func (x *exchange) letGo() bool {
 	x.to = nil
 	if x.stream == nil {
 		x.c.to.Store(nil)
-		return true
+		return !x.c.severed.Load()
 	}
 	return x.presence.hold(nil)
 }

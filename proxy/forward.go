@@ -191,7 +191,8 @@ func (x *exchange) attempt() failure {
 		x.to = nil
 		return failure{noConnection, backend.ErrGone}
 	}
-	if x.e.over.Load() { // looked at behind the line above: cut sees x.to, or we this
+	// Looked at behind the line above: cut sees x.to, or we this.
+	if x.e.over.Load() || x.c.severed.Load() {
 		return failure{noConnection, backend.ErrGone}
 	}
 	x.connectedAt = began + int64(x.to.ConnectTime())

@@ -31,10 +31,11 @@ func (p *passOf) UserName() string { return p.name }
 // gated is a flow behind a gate.
 func gated(t *testing.T, server script, verdict func(q *gate.Question) gate.Verdict) (*flow, *doorkeeper) {
 	d := &doorkeeper{verdict: verdict}
-	return newFlow(t, flowOptions{server: server, snapshot: func(s *proxy.Snapshot, r *proxy.Route) {
-		r.Gate, r.Upgrades = d, []string{"echo"}
-		s.SignIn = true
-	}}), d
+	return newFlow(t, flowOptions{backend: backend.Options{KeepAlive: true}, server: server,
+		snapshot: func(s *proxy.Snapshot, r *proxy.Route) {
+			r.Gate, r.Upgrades = d, []string{"echo"}
+			s.SignIn = true
+		}}), d
 }
 
 func bob(*gate.Question) gate.Verdict {
@@ -178,6 +179,41 @@ func TestReviewEndsWhatMayNotGoOn(t *testing.T) {
 	}
 	if n := f.engine.Review(); n != 0 {
 		t.Errorf("%d were ended twice", n)
+	}
+}
+
+// A server that is not done with a request whose right ended does not get it a second
+// time, although it would for an idempotent one whose connection, used before, broke off.
+func TestWhatReviewEndsIsNotAskedAgain(t *testing.T) {
+	asked, stay := make(chan struct{}, 2), make(chan struct{})
+	f, d := gated(t, func(nth int64, c net.Conn, r *http.Request) bool {
+		if r.URL.Path == "/first" {
+			return tellAll(nth, c, r)
+		}
+		asked <- struct{}{}
+		<-stay
+		return false
+	}, bob)
+	defer close(stay)
+	c, br := f.dial()
+	_, _ = io.WriteString(c, "GET /first HTTP/1.1\r\nHost: a\r\n\r\n")
+	first, err := http.ReadResponse(br, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = io.Copy(io.Discard, first.Body)
+	f.record()
+	_, _ = io.WriteString(c, "GET /second HTTP/1.1\r\nHost: a\r\n\r\n")
+	<-asked
+	d.shut.Store(true)
+	if n := f.engine.Review(); n != 1 {
+		t.Errorf("%d were ended, want 1", n)
+	}
+	if r := f.record(); r.Termination[0] != 'C' || r.Retries != 0 {
+		t.Errorf("ended with %q after %d retries", r.Termination, r.Retries)
+	}
+	if n := f.requests.Load(); n != 2 {
+		t.Errorf("the server got %d requests, want 2", n)
 	}
 }
 

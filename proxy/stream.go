@@ -74,10 +74,11 @@ type presence struct {
 	mu   sync.Mutex
 	left bool
 	gone chan struct{} // made when first asked for
-	to   *backend.Conn // ends with the client
+	to   *backend.Conn // is cut when the client goes
 }
 
-// leave notes that the client has gone.
+// leave notes that the client has gone. The server is let go here and now: the goroutine
+// of the stream may be writing, to a connection from which nobody reads any more.
 func (p *presence) leave() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -90,6 +91,7 @@ func (p *presence) leave() {
 	}
 	if p.to != nil {
 		p.to.Abort()
+		_ = p.to.Socket().Close()
 	}
 }
 
@@ -106,9 +108,9 @@ func (p *presence) channel() <-chan struct{} {
 	return p.gone
 }
 
-// hold has the server's connection aborted when the client goes; nil lets go of it.
-// It tells whether the client is still there: if it is not, the connection held
-// before may have been aborted, and a new one is as it was.
+// hold has the server's connection cut when the client goes; nil lets go of it. It tells
+// whether the client is still there: if it is not, the connection held before may have
+// been cut, and a new one is as it was.
 func (p *presence) hold(to *backend.Conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -116,9 +118,12 @@ func (p *presence) hold(to *backend.Conn) bool {
 	return !p.left
 }
 
-// departed tells whether the client of a stream has gone. The connection to its server
-// was aborted then: what comes of that is no fault of the server's.
-func (x *exchange) departed() bool { return x.stream != nil && x.presence.departed() }
+// departed tells whether the client of a stream has gone, or the client's connection was
+// cut. That to the server was cut with it: what comes of that is no fault of the
+// server's, and no reason to ask again.
+func (x *exchange) departed() bool {
+	return x.c.severed.Load() || x.stream != nil && x.presence.departed()
+}
 
 func (p *presence) departed() bool {
 	p.mu.Lock()

@@ -83,6 +83,8 @@ func (x *exchange) newTrip() *trip {
 	var leaves <-chan struct{} = x.e.cutting
 	if x.stream != nil {
 		leaves = x.presence.channel()
+	} else if x.c.trip.Store(t); x.c.severed.Load() { // cut sees the trip, or we this
+		cancel(errClientGone)
 	}
 	safe.Go(x.e.log, "round trip", func() {
 		select {
@@ -106,6 +108,9 @@ func (t *trip) end() {
 			_ = t.answer.Body.Close()
 		}
 		t.cancel(errEnded)
+		if t.x.stream == nil {
+			t.x.c.trip.CompareAndSwap(t, nil)
+		}
 		t.hush()
 		t.closeFeed()
 	})

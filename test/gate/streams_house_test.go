@@ -29,11 +29,16 @@ type streamsHouse struct {
 	server *streamsServer
 }
 
-func newStreamsHouse(t *testing.T) *streamsHouse {
+// The scheme is how the edge speaks with the server: "http" or "h2c".
+func newStreamsHouse(t *testing.T, scheme string) *streamsHouse {
 	s := &streamsServer{lives: map[string]*streamsLife{}, quit: make(chan struct{})}
-	server := httptest.NewServer(s)
+	server := httptest.NewUnstartedServer(s)
+	server.Config.Protocols = new(http.Protocols)
+	server.Config.Protocols.SetHTTP1(scheme == "http")
+	server.Config.Protocols.SetUnencryptedHTTP2(scheme == "h2c")
+	server.Start()
 	t.Cleanup(server.Close)
-	site := gatedSite(server.URL, "")
+	site := gatedSite(scheme+"://"+server.Listener.Addr().String(), "")
 	site.Listen = "http3 = true"
 	h := &streamsHouse{&gatedHouse{edgetest.Start(t, site), t}, s}
 	t.Cleanup(func() { close(s.quit) }) // an edge waits for what is not answered yet
@@ -154,6 +159,7 @@ func streamsKinds() map[string]streamsKind {
 		"an answer over HTTP/1.1 that is not there":   streamsText("GET /late", false),
 		"a WebSocket over HTTP/1.1 that nobody reads": streamsText("GET /ws", true),
 		"a download over HTTP/2 without a window":     streamsFrames("GET", "/download", 0),
+		"a download over HTTP/2 that nobody reads":    streamsFrames("GET", "/download", 1<<30),
 		"an upload over HTTP/2":                       streamsFrames("POST", "/upload", 0),
 		"an answer over HTTP/2 that is not there":     streamsFrames("GET", "/late", 0),
 		"a download over HTTP/3":                      streamsQUIC("GET", "/ticks"),
@@ -191,8 +197,12 @@ func streamsFrames(method, path string, window uint32) streamsKind {
 		f := streamsDial(h, b, window)
 		streamsAsk(f, 1, method, path+"?id="+url.QueryEscape(id), b.cookies("app.example"))
 		streamsReady(h, b, id, path == "/download")
+		patience := time.Second
+		if window > 0 {
+			patience = edgetest.Patience // for megabytes on their way, read before the end is
+		}
 		return func() bool {
-			_ = f.Conn().SetDeadline(time.Now().Add(time.Second))
+			_ = f.Conn().SetDeadline(time.Now().Add(patience))
 			r, err := f.TryWait(1)
 			return r.Reset || err != nil && !streamsTimeout(err)
 		}
