@@ -2,11 +2,41 @@ package proxy
 
 import (
 	"bytes"
+	"math/rand/v2"
 	"net/http"
+	"net/netip"
 
 	"doorward/proxy/h1"
 	"doorward/proxy/route"
 )
+
+// decision is who asks for what. Host, path and id lie in buffers of the exchange, or in
+// the request.
+type decision struct {
+	scheme   string
+	host     []byte // canonical
+	client   netip.AddrPort
+	believed bool // the peer is a trusted proxy
+	route    *Route
+	path     []byte // what the server gets, without query
+
+	id         [32]byte
+	idLen      int // 0 before it is made
+	hostBuf    [256]byte
+	pathBuf    []byte
+	rewriteBuf []byte
+}
+
+// start forgets the decision before, for a request on a connection.
+func (d *decision) start(c *conn) {
+	d.host, d.path, d.route = nil, nil, nil
+	d.client, d.believed = c.peer, false
+	d.scheme = "http"
+	if c.l.TLS {
+		d.scheme = "https"
+	}
+	d.idLen = 0
+}
 
 // decide finds out who asks for what: the canonical host, the client's address,
 // the request id and the route. It returns the status of a refusal, or 0.
@@ -146,4 +176,19 @@ func (x *exchange) Field(name string, n int) ([]byte, bool) {
 		}
 	}
 	return nil, false
+}
+
+// requestID is the identifier of this request, made when first asked for.
+func (x *exchange) requestID() []byte {
+	if x.idLen == 0 {
+		const hex = "0123456789abcdef"
+		for i := 0; i < len(x.id); i += 16 {
+			for v, j := rand.Uint64(), 0; j < 16; j++ {
+				x.id[i+j] = hex[v&15]
+				v >>= 4
+			}
+		}
+		x.idLen = len(x.id)
+	}
+	return x.id[:x.idLen]
 }

@@ -1,13 +1,10 @@
 package proxy
 
 import (
-	"net/http"
 	"time"
 
 	"doorward/internal/tally"
 	"doorward/proxy/backend"
-	"doorward/proxy/h1"
-	"doorward/proxy/netio"
 )
 
 // retryPause is how long HAProxy waits before it tries the same server again.
@@ -163,176 +160,6 @@ func (x *exchange) changeServer(f failure) (failure, bool) {
 	return f, true
 }
 
-// attempt claims a server, connects, sends the request and relays the answer.
-func (x *exchange) attempt() failure {
-	if f := x.claim(); f.cause != none {
-		return f
-	}
-	x.rec.Server, x.last = x.server.Name(), x.server
-	began := netio.Now()
-	if x.queuedAt == 0 { // else the same server is tried again: that is time to connect
-		x.queuedAt = began
-	}
-	x.connectedAt, x.answeredAt = 0, 0
-	if x.server.Multiplexed() {
-		return x.attemptRoundTrip()
-	}
-	if x.unfit() {
-		return failure{emptyAnswer, errUnfit}
-	}
-	if x.departed() {
-		return failure{noConnection, backend.ErrGone}
-	}
-	if f := x.connect(); f.cause != none {
-		return f
-	}
-	if !x.hold() {
-		x.server.Keep(x.to) // nothing was asked on it
-		x.to = nil
-		return failure{noConnection, backend.ErrGone}
-	}
-	// Looked at behind the line above: cut sees x.to, or we this.
-	if x.e.over.Load() || x.c.severed.Load() {
-		return failure{noConnection, backend.ErrGone}
-	}
-	x.connectedAt = began + int64(x.to.ConnectTime())
-	x.to.ReadIdle, x.to.ReadUntil = x.route.ServerTimeout, 0
-	x.to.WriteIdle = x.route.ServerTimeout
-	x.srv.clear()
-	var f failure
-	if x.up.waiting {
-		f = x.sendStreaming()
-	} else {
-		f = x.sendWhole()
-	}
-	if f.cause != none {
-		return f
-	}
-	return x.receive()
-}
-
-func (x *exchange) claim() failure {
-	if x.server != nil {
-		return failure{}
-	}
-	x.rec.BackendQueue = x.backend.Waiting()
-	if x.prefer != nil {
-		x.rec.ServerQueue = x.prefer.Queued()
-	}
-	var err error
-	w := backend.Wish{Prefer: x.prefer, Hash: x.hashed, Gone: x.leaves}
-	if p := x.c.pinned; p != nil && x.stream == nil && x.backend.Server(p.server.Name()) == p.server {
-		w.Prefer, w.Only = p.server, true
-	}
-	x.server, err = x.backend.Claim(w)
-	x.endVigil()
-	switch err {
-	case nil:
-		return failure{}
-	case backend.ErrQueueTimeout, backend.ErrGone:
-		x.queuedAt = netio.Now()
-	}
-	return failure{noPlace, err}
-}
-
-func (x *exchange) connect() failure {
-	if x.stream == nil {
-		if to := x.c.takePinned(x.server); to != nil {
-			x.to = to
-			return failure{}
-		}
-	}
-	to, err := x.server.Connect(x.fresh)
-	if err != nil {
-		x.server.Saw(backend.ConnectFailed)
-		x.countEvent(tally.ConnectFailed, x.server)
-		return failure{noConnection, err}
-	}
-	x.to = to
-	return failure{}
-}
-
-// sendWhole sends a request that is here with its body, and reads the first
-// bytes of the answer.
-func (x *exchange) sendWhole() failure {
-	x.out = x.appendRequestHead(x.out[:0])
-	x.out = append(x.out, x.up.bytes()...)
-	_, n, err := x.to.Ask(x.out, x.srv.b, x.to.Reused())
-	x.srv.w = n
-	if n == 0 && err != nil {
-		return x.readFault(err)
-	}
-	return failure{}
-}
-
-// sendStreaming sends the head and what is here of the body, and leaves the rest
-// to a second goroutine.
-func (x *exchange) sendStreaming() failure {
-	if x.to.Reused() && !x.to.Quiet() {
-		return failure{wentStale, netio.ErrStale}
-	}
-	x.out = x.appendRequestHead(x.out[:0])
-	x.out = append(x.out, x.up.plain()...)
-	if _, err := x.to.Write(x.out); err != nil {
-		return x.readFault(err)
-	}
-	x.up.start()
-	return failure{}
-}
-
-// receive reads the head of the final answer, passing on those before it.
-func (x *exchange) receive() failure {
-	for informational := 0; ; {
-		n, err := h1.ParseResponse(x.srv.bytes(), &x.resp, answerLimits)
-		switch {
-		case err == h1.ErrIncomplete:
-			if f := x.readServer(); f.cause != none {
-				return f
-			}
-			continue
-		case err != nil:
-			return failure{junk, err}
-		case x.resp.Status == http.StatusSwitchingProtocols:
-			return x.switchProtocols(n)
-		case x.resp.Status >= 200:
-			return x.takeAnswer(n)
-		}
-		if informational++; informational > maxInformational {
-			return failure{junk, errInformational}
-		}
-		if f := x.passInformational(n); f.cause != none {
-			return f
-		}
-	}
-}
-
-// takeAnswer relays a final answer, unless its status calls for another try.
-func (x *exchange) takeAnswer(n int) failure {
-	x.answeredAt = netio.Now()
-	x.server.Saw(sawStatus(x.resp.Status))
-	if x.beginsNothing() {
-		return failure{junk, errNoSwitch}
-	}
-	if x.backend.RetryOn().Status(x.resp.Status) && x.rec.Retries < x.backend.Retries() &&
-		x.repeatable() && x.mayRepeat() {
-		return failure{badStatus, nil}
-	}
-	x.srv.r += n
-	x.remember()
-	x.relay()
-	return failure{}
-}
-
-// sawStatus is what an answer says about its server; 501 and 505 are about the
-// request.
-func sawStatus(status int) backend.Event {
-	if status < http.StatusInternalServerError || status == http.StatusNotImplemented ||
-		status == http.StatusHTTPVersionNotSupported {
-		return backend.OK
-	}
-	return backend.BadStatus
-}
-
 // tellWatcher lets the checks of the server know that it gave no answer.
 func (x *exchange) tellWatcher(f failure) {
 	switch f.cause {
@@ -340,26 +167,6 @@ func (x *exchange) tellWatcher(f failure) {
 		x.server.Saw(backend.TimedOut)
 	case emptyAnswer, junk:
 		x.server.Saw(backend.NoAnswer)
-	}
-}
-
-// readServer reads more of a head. While the client's body is still on its way
-// the server may be silent for longer than its timeout.
-func (x *exchange) readServer() failure {
-	if x.srv.full() {
-		x.srv.grow(answerLimits.HeadBytes)
-	}
-	for {
-		n, err := x.to.Read(x.srv.free())
-		x.srv.w += n
-		switch {
-		case n > 0:
-			return failure{}
-		case isTimeout(err) && x.up.busy(x.route.ServerTimeout):
-			continue
-		case err != nil:
-			return x.readFault(err)
-		}
 	}
 }
 
@@ -397,28 +204,4 @@ func (x *exchange) rewritePath() {
 		return
 	}
 	x.path = r.Rewrite(x.rewriteBuf[:0], x.path)
-}
-
-// pinned is a server connection that belongs to one client connection, because
-// the server ties who is signed in to it (NTLM and Negotiate).
-type pinned struct {
-	server *backend.Server
-	conn   *backend.Conn
-}
-
-func (c *conn) dropPinned() {
-	if p := c.pinned; p != nil {
-		c.pinned = nil
-		_ = p.conn.Close()
-	}
-}
-
-// takePinned gives the pinned connection if it leads to the server.
-func (c *conn) takePinned(s *backend.Server) *backend.Conn {
-	p := c.pinned
-	if p == nil || p.server != s {
-		return nil
-	}
-	c.pinned = nil
-	return p.conn
 }

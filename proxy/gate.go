@@ -6,7 +6,19 @@ import (
 
 	"doorward/internal/gate"
 	"doorward/proxy/h1"
+	"doorward/proxy/limit"
 )
+
+// admission is what the gate was asked and answered, with the neighbours in the list of
+// those who passed one, and what the limits gave.
+type admission struct {
+	question gate.Question
+	verdict  gate.Verdict
+	links    admittedLinks
+	// tickets are the places that rate limits gave; keyBuf is room for their keys.
+	tickets []limit.Ticket
+	keyBuf  []byte
+}
 
 // askGate lets the route's gate decide, on the path that is forwarded.
 func (x *exchange) askGate() {
