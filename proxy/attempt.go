@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"net/http"
+	"time"
 
 	"doorward/internal/tally"
 	"doorward/proxy/backend"
@@ -152,12 +153,39 @@ func (x *exchange) connect() failure {
 func (x *exchange) sendWhole() failure {
 	x.out = x.appendRequestHead(x.out[:0])
 	x.out = append(x.out, x.up.bytes()...)
-	_, n, err := x.to.Ask(x.out, x.srv.b, x.to.Reused())
+	n, err := x.ask()
 	x.srv.w = n
 	if n == 0 && err != nil {
 		return x.readFault(err)
 	}
 	return failure{}
+}
+
+// slowAnswer is how long a server may think before somebody looks whether the client
+// still waits. A look costs a goroutine, and most answers come sooner.
+const slowAnswer = 3 * time.Second
+
+// ask sends what is in out and waits for the first bytes of the answer; the work for a
+// client of HTTP/1 that leaves meanwhile ends. Presence knows of those of streams.
+func (x *exchange) ask() (n int, err error) {
+	limit := x.route.ServerTimeout
+	slow := limit == 0 || limit > slowAnswer
+	if slow {
+		x.to.ReadIdle = slowAnswer
+	}
+	wrote, n, err := x.to.Ask(x.out, x.srv.b, x.to.Reused())
+	x.to.ReadIdle = limit
+	if !slow || n > 0 || !isTimeout(err) || wrote < len(x.out) {
+		return n, err
+	}
+	if limit > 0 {
+		x.to.ReadIdle -= slowAnswer
+	}
+	x.watchAnswer()
+	n, err = x.to.Read(x.srv.b)
+	x.endVigil()
+	x.to.ReadIdle = limit
+	return n, err
 }
 
 // sendStreaming sends the head and what is here of the body, and leaves the rest

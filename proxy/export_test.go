@@ -170,3 +170,6 @@ func (p *PerClient) Clients() int { return len(p.p.n) }
 
 // Shrink makes a buffer ready for another exchange.
 func (b *Buffer) Shrink(size int) { b.b.shrink(size) }
+
+// SlowAnswer is how long a server thinks before somebody looks after the client.
+const SlowAnswer = slowAnswer

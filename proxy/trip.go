@@ -27,6 +27,8 @@ type trip struct {
 	context context.Context
 	cancel  context.CancelCauseFunc
 	timer   *time.Timer
+	// slow is when somebody looks whether the client of HTTP/1 still waits, nil for never.
+	slow *time.Timer
 	// deadline is that of a gRPC call, nil for none.
 	deadline *time.Timer
 	// limit is how long the server may be silent.
@@ -80,6 +82,9 @@ func (x *exchange) newTrip() *trip {
 	t.asking.Store(true)
 	t.moved.Store(netio.Now())
 	t.timer = time.AfterFunc(t.limit, t.late)
+	if x.stream == nil && x.watchable() {
+		t.slow = time.AfterFunc(slowAnswer, t.watch)
+	}
 	var leaves <-chan struct{} = x.e.cutting
 	if x.stream != nil {
 		leaves = x.presence.channel()
@@ -144,6 +149,15 @@ func (t *trip) late() {
 		return
 	}
 	t.timer.Reset(rest)
+}
+
+// watch begins a vigil, unless the answer is here.
+func (t *trip) watch() {
+	t.talk.Lock()
+	defer t.talk.Unlock()
+	if !t.quiet {
+		t.x.keepVigil(t.x.c.cut)
+	}
 }
 
 // inform hears of a 1xx answer. It may not wait: every request on the connection
@@ -212,12 +226,16 @@ func (t *trip) pass(i informational) bool {
 }
 
 // hush waits until the client has heard what there was to say before the answer, and
-// lets nothing more be said.
+// lets nothing more be said. Nobody looks after the client any more then.
 func (t *trip) hush() {
 	t.talk.Lock()
 	t.quiet = true
 	done := t.telling
 	t.talk.Unlock()
+	if t.slow != nil {
+		t.slow.Stop()
+		t.x.endVigil()
+	}
 	if done != nil {
 		<-done
 	}

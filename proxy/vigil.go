@@ -8,8 +8,8 @@ import (
 )
 
 // vigil looks whether the client is still there while its request waits: for a place
-// on a server, for its turn under a rate limit, for another try. A client that has
-// left gives up its place in the line, and no server works for it.
+// on a server, for its turn under a rate limit, for another try, for a slow answer. A
+// client that has left gives up its place in the line, and no server works for it.
 type vigil struct {
 	over atomic.Bool
 	gone chan struct{} // closed when the client is no longer there
@@ -24,17 +24,36 @@ func (x *exchange) watchClient() <-chan struct{} {
 	if x.stream != nil { // a drain without time ends the connection, and so the stream
 		return x.presence.channel()
 	}
-	socket := x.c.io
-	if x.up.waiting || x.in.len() > x.up.consumed() || x.req.Upgrade != nil ||
-		!socket.SeesLeaving() {
+	if !x.watchable() {
 		return x.e.cutting
 	}
+	return x.keepVigil(func() {})
+}
+
+// watchAnswer begins a vigil beside the wait for an answer, which ends when the client
+// leaves.
+func (x *exchange) watchAnswer() {
+	if x.stream == nil && x.watchable() {
+		x.keepVigil(x.c.cut)
+	}
+}
+
+// watchable tells whether the client of HTTP/1 has nothing more to say than this request.
+func (x *exchange) watchable() bool {
+	return !x.up.waiting && x.in.len() <= x.up.consumed() && x.req.Upgrade == nil &&
+		x.c.io.SeesLeaving()
+}
+
+// keepVigil calls left, and closes the channel that it returns, when the client leaves.
+func (x *exchange) keepVigil(left func()) <-chan struct{} {
 	v := &vigil{gone: make(chan struct{}), done: make(chan struct{})}
 	x.vigil = v
+	socket := x.c.io
 	safe.Go(x.e.log, "vigil", func() {
 		defer close(v.done)
 		if socket.WaitLeft(&v.over) { // which cut brings about too
 			close(v.gone)
+			left()
 		}
 	})
 	return v.gone

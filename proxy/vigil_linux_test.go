@@ -64,14 +64,101 @@ func (w *waiting) answered(from io.Reader) {
 	}
 }
 
-// A client that goes away gives up its place in the line.
-func TestClientsThatLeaveDoNotWait(t *testing.T) {
-	const get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
-	leave := map[string]func(c *net.TCPConn){
+// waysToLeave are those of a client.
+func waysToLeave() map[string]func(c *net.TCPConn) {
+	return map[string]func(c *net.TCPConn){
 		"end":   func(c *net.TCPConn) { _ = c.Close() },
 		"half":  func(c *net.TCPConn) { _ = c.CloseWrite() },
 		"reset": func(c *net.TCPConn) { _ = c.SetLinger(0); _ = c.Close() },
 	}
+}
+
+// A server that is long at work for a client that has gone is let go, well before its
+// timeout. It gets the request once, although it is idempotent.
+func TestClientsThatLeaveASlowServerFreeIt(t *testing.T) {
+	for how, leaves := range waysToLeave() {
+		t.Run(how, func(t *testing.T) {
+			t.Parallel()
+			arrived, freed := make(chan bool, 4), make(chan error, 4)
+			f := newFlow(t, flowOptions{
+				backend: backend.Options{KeepAlive: true, Retries: 2, RetryOn: backend.RetryOn{EmptyResponse: true}},
+				server: func(nth int64, c net.Conn, _ *http.Request) bool {
+					if nth == 1 {
+						_, err := io.WriteString(c, emptyAnswer)
+						return err == nil
+					}
+					arrived <- true
+					_, err := c.Read(make([]byte, 1))
+					freed <- err
+					return false
+				},
+				snapshot: func(_ *proxy.Snapshot, r *proxy.Route) { r.ServerTimeout = time.Hour },
+			})
+			f.ask("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+			f.record()
+			c, _ := f.dial()
+			_, _ = io.WriteString(c, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+			<-arrived
+			leaves(c.(*net.TCPConn))
+			select {
+			case err := <-freed:
+				if err == nil {
+					t.Error("the server is sent something")
+				}
+			case <-time.After(2 * flowPatience):
+				t.Fatal("the server is still at work")
+			}
+			if r := f.record(); string(r.Termination[:]) != "CH" || r.Status != 0 {
+				t.Errorf("it is logged as %q, %d", r.Termination, r.Status)
+			}
+			if n := f.requests.Load(); n != 2 {
+				t.Errorf("the server got %d requests, want 2", n)
+			}
+		})
+	}
+}
+
+// Who waits for a slow server gets its answer, and the next one on the same connections.
+func TestSlowAnswersArrive(t *testing.T) {
+	t.Parallel()
+	slow := make(chan bool)
+	f := newFlow(t, flowOptions{
+		backend: backend.Options{KeepAlive: true},
+		server: func(_ int64, c net.Conn, r *http.Request) bool {
+			if r.URL.Path == "/slow" {
+				<-slow
+			}
+			_, err := io.WriteString(c, ok5)
+			return err == nil
+		},
+		snapshot: func(_ *proxy.Snapshot, r *proxy.Route) { r.ServerTimeout = 0 },
+	})
+	c, br := f.dial()
+	for _, path := range []string{"/", "/slow", "/"} {
+		_, _ = io.WriteString(c, "GET "+path+" HTTP/1.1\r\nHost: a\r\n\r\n")
+		if path == "/slow" {
+			time.AfterFunc(proxy.SlowAnswer+time.Second/2, func() { close(slow) })
+		}
+		answer, err := http.ReadResponse(br, nil)
+		if err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		if body, err := io.ReadAll(answer.Body); len(body) != 5 || err != nil {
+			t.Errorf("%s: %q, %v", path, body, err)
+		}
+		if r := f.record(); string(r.Termination[:]) != "--" {
+			t.Errorf("%s is logged as %q", path, r.Termination)
+		}
+	}
+	if n := f.conns.Load(); n != 1 {
+		t.Errorf("%d connections to the server, want 1", n)
+	}
+}
+
+// A client that goes away gives up its place in the line.
+func TestClientsThatLeaveDoNotWait(t *testing.T) {
+	const get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+	leave := waysToLeave()
 	for _, behind := range []string{"queue", "limit"} {
 		for how, leaves := range leave {
 			t.Run(behind+" "+how, func(t *testing.T) {
