@@ -1,6 +1,10 @@
 package auth_test
 
-import "testing"
+import (
+	"testing"
+
+	"doorward/internal/alloctest"
+)
 
 // Acceptance 4: among 100,000 sessions a request of any of them passes without allocating.
 // How long that takes, which is less than 2 microseconds, says BenchmarkCheck: a test
@@ -15,7 +19,7 @@ func TestAcceptance04HotPathAllocatesNothing(t *testing.T) {
 		}
 	}
 	i := 0
-	if allocs := testing.AllocsPerRun(asked, func() {
+	if allocs := alloctest.PerRun(asked, func() {
 		if i++; !c.ask(i % asked * (many / asked)) {
 			t.Fatal("a session does not pass")
 		}

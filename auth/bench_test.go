@@ -15,6 +15,7 @@ import (
 	"doorward/auth/seal"
 	"doorward/auth/session"
 	"doorward/auth/user"
+	"doorward/internal/alloctest"
 	"doorward/internal/gate"
 	"doorward/state"
 )
@@ -135,7 +136,7 @@ func TestPassingAllocatesNothing(t *testing.T) {
 	for range many {
 		check() // what servers are told of each user is made once
 	}
-	if allocs := testing.AllocsPerRun(1000, check); allocs != 0 {
+	if allocs := alloctest.PerRun(1000, check); allocs != 0 {
 		t.Errorf("a request that passes allocates %v times", allocs)
 	}
 }
@@ -146,7 +147,7 @@ func TestPassingByTokenAllocatesNothing(t *testing.T) {
 	g := h.gate(anyUser, withTokens)
 	q := get(bearer(secret)).question()
 	q.Fields = &oneField{"authorization", []byte("Bearer " + secret)}
-	if allocs := testing.AllocsPerRun(1000, func() {
+	if allocs := alloctest.PerRun(1000, func() {
 		if v := g.Check(q); v.Pass == nil {
 			t.Fatalf("the verdict is %+v", v)
 		}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"doorward/internal/access"
+	"doorward/internal/alloctest"
 	"doorward/logs"
 )
 
@@ -335,7 +336,7 @@ func TestAccess_record_does_not_allocate(t *testing.T) {
 			a.Record(r)
 		}
 		// The writer allocates a little for each batch: less than one in 100 lines.
-		if n := testing.AllocsPerRun(20_000, func() { a.Record(r) }); n >= 0.5 {
+		if n := alloctest.PerRun(20_000, func() { a.Record(r) }); n >= 0.5 {
 			t.Errorf("%s: %v allocations for a record, want 0", format, n)
 		}
 		shut(t, a)

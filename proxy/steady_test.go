@@ -10,6 +10,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"doorward/internal/alloctest"
 	"doorward/internal/tally"
 	"doorward/proxy"
 	"doorward/proxy/backend"
@@ -196,7 +197,7 @@ func TestKeepAliveRequestAllocatesNothing(t *testing.T) {
 		for range 100 {
 			exchange() // fills the pools
 		}
-		if n := testing.AllocsPerRun(2000, exchange); n >= 1 {
+		if n := alloctest.PerRun(2000, exchange); n >= 1 {
 			t.Errorf("%s: a keep-alive GET allocates %v times", name, n)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"doorward/internal/alloctest"
 	doortls "doorward/tls"
 )
 
@@ -148,7 +149,7 @@ func TestCertificates_describes_them(t *testing.T) {
 func TestLookup_does_not_allocate(t *testing.T) {
 	m, hello := crowd(t, 100)
 	get := m.ServerConfig().GetCertificate
-	allocs := testing.AllocsPerRun(100, func() {
+	allocs := alloctest.PerRun(100, func() {
 		if c, err := get(hello); c == nil || err != nil {
 			t.Fatal("no certificate")
 		}

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"doorward/internal/alloctest"
 	doortls "doorward/tls"
 )
 
@@ -95,7 +96,7 @@ func TestClientPolicy(t *testing.T) {
 func TestClientPolicy_allocatesNothingForNames(t *testing.T) {
 	m := guarded(t, doortls.ClientRule{CA: clientCA(t, authority(t, "a")), Hosts: []string{"a.example"}})
 	host := []byte("a.example")
-	if n := testing.AllocsPerRun(100, func() { m.ClientPolicy(host) }); n > 0 {
+	if n := alloctest.PerRun(100, func() { m.ClientPolicy(host) }); n > 0 {
 		t.Errorf("%v allocations", n)
 	}
 }

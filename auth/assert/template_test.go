@@ -15,6 +15,7 @@ import (
 
 	"doorward/auth/assert"
 	"doorward/auth/user"
+	"doorward/internal/alloctest"
 )
 
 func TestPresets(t *testing.T) {
@@ -117,7 +118,7 @@ func TestHeadAllocatesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := testing.AllocsPerRun(100, func() {
+	if n := alloctest.PerRun(100, func() {
 		if again, _ := tmpl.Head(v); &again[0] != &first[0] {
 			t.Fatal("made anew")
 		}

@@ -10,6 +10,7 @@ import (
 
 	"doorward/auth/directory"
 	"doorward/auth/user"
+	"doorward/internal/alloctest"
 	"doorward/state"
 )
 
@@ -224,7 +225,7 @@ func TestFindTokenAllocatesNothing(t *testing.T) {
 		w.must(err)
 		secret := []byte(text)
 		d.FindToken(secret)
-		if n := testing.AllocsPerRun(100, func() {
+		if n := alloctest.PerRun(100, func() {
 			if p, _ := d.FindToken(secret); p != bob {
 				w.Error("not found")
 			}

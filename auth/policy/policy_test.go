@@ -9,6 +9,7 @@ import (
 
 	"doorward/auth/policy"
 	"doorward/auth/user"
+	"doorward/internal/alloctest"
 	"doorward/internal/netset"
 )
 
@@ -248,7 +249,7 @@ func TestJudgeAllocatesNothing(t *testing.T) {
 		Networks: inside, Methods: []string{"GET"}, Providers: []string{"local"}, MFA: true,
 	})
 	v, at := bob(verified), asked("GET", "/some/path", "10.0.0.1")
-	if n := testing.AllocsPerRun(100, func() {
+	if n := alloctest.PerRun(100, func() {
 		if r.Open(at) || r.Judge(v, true, "local", at) != policy.Allowed {
 			t.Fatal("not allowed")
 		}

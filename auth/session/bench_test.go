@@ -10,6 +10,7 @@ import (
 
 	"doorward/auth/session"
 	"doorward/auth/user"
+	"doorward/internal/alloctest"
 	"doorward/state"
 )
 
@@ -53,7 +54,7 @@ func TestFindAllocatesNothing(t *testing.T) {
 	m, tickets := crowded(t, 100)
 	at := []byte(host)
 	n := 0
-	if a := testing.AllocsPerRun(1000, func() {
+	if a := alloctest.PerRun(1000, func() {
 		if n++; m.Find(tickets[n%len(tickets)], at) == nil {
 			t.Fatal("not found")
 		}

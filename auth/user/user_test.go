@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"doorward/auth/user"
+	"doorward/internal/alloctest"
 )
 
 func TestCloneSharesNothing(t *testing.T) {
@@ -86,7 +87,7 @@ func TestCacheKeepsWhatIsUsed(t *testing.T) {
 	if kept := slices.IndexFunc(keys, func(k *int) bool { return c.Get(k) != nil }); kept == 0 {
 		t.Error("it grows for ever")
 	}
-	if n := testing.AllocsPerRun(100, func() { c.Get(keys[2499]) }); n != 0 {
+	if n := alloctest.PerRun(100, func() { c.Get(keys[2499]) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 	var all sync.WaitGroup

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"doorward/internal/alloctest"
 	"doorward/internal/table"
 )
 
@@ -264,7 +265,7 @@ func TestNothingAllocates(t *testing.T) {
 	}
 	long := make([]byte, 5000)
 	next := 0
-	if n := testing.AllocsPerRun(1000, func() {
+	if n := alloctest.PerRun(1000, func() {
 		next++
 		k := number(next)
 		ref, _ := tab.Update(k, now, func(v *int, _ bool) table.Stay {

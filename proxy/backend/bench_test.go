@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"doorward/internal/alloctest"
 	"doorward/proxy/backend"
 )
 
@@ -99,7 +100,7 @@ func TestPicksAllocateNothing(t *testing.T) {
 		for i, w := range []backend.Wish{
 			{}, {Hash: 99}, {Avoid: b.Servers()[3]}, {Prefer: b.Servers()[7]},
 		} {
-			if n := testing.AllocsPerRun(100, func() {
+			if n := alloctest.PerRun(100, func() {
 				s, err := b.Claim(w)
 				if err != nil {
 					t.Fatal(err)
@@ -114,7 +115,7 @@ func TestPicksAllocateNothing(t *testing.T) {
 
 func TestRoundAllocatesNothing(t *testing.T) {
 	b := pooled(t, 3, 10)
-	if n := testing.AllocsPerRun(1000, func() {
+	if n := alloctest.PerRun(1000, func() {
 		if err := round(b); err != nil {
 			t.Fatal(err)
 		}

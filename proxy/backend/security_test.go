@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"doorward/internal/alloctest"
 	"doorward/proxy/backend"
 )
 
@@ -109,7 +110,7 @@ func TestSecurityQueue(t *testing.T) {
 		gone := make(chan struct{})
 		close(gone)
 		w := backend.Wish{Gone: when(gone)}
-		if n := testing.AllocsPerRun(1000, func() { _, _ = b.Claim(w) }); n > 0 {
+		if n := alloctest.PerRun(1000, func() { _, _ = b.Claim(w) }); n > 0 {
 			t.Errorf("%v allocations for each wait in the queue, want 0", n)
 		}
 	})

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"doorward/internal/alloctest"
 	"doorward/proxy/h1"
 )
 
@@ -88,22 +89,22 @@ func TestNoAllocations(t *testing.T) {
 	head := wire(browser)
 	r := h1.Request{}
 	p := h1.Parser{Limits: wide, Protected: parser.Protected}
-	if n := testing.AllocsPerRun(100, func() { mustParse(t, &p, head, &r) }); n > 0 {
+	if n := alloctest.PerRun(100, func() { mustParse(t, &p, head, &r) }); n > 0 {
 		t.Errorf("a request takes %v allocations", n)
 	}
 	refused := wire("GET / HTTP/1.1⏎Host: a⏎Host: b⏎⏎")
-	if n := testing.AllocsPerRun(100, func() { _, _ = p.Parse(refused, &r) }); n > 0 {
+	if n := alloctest.PerRun(100, func() { _, _ = p.Parse(refused, &r) }); n > 0 {
 		t.Errorf("a refused request takes %v allocations", n)
 	}
 	got := wire(usual)
 	a := h1.Response{}
-	if n := testing.AllocsPerRun(100, func() { _, _ = h1.ParseResponse(got, &a, wide) }); n > 0 {
+	if n := alloctest.PerRun(100, func() { _, _ = h1.ParseResponse(got, &a, wide) }); n > 0 {
 		t.Errorf("an answer takes %v allocations", n)
 	}
 	body := wire("5⏎hello⏎0⏎X: y⏎⏎")
 	buf := make([]byte, len(body))
 	var c h1.Chunks
-	if n := testing.AllocsPerRun(100, func() {
+	if n := alloctest.PerRun(100, func() {
 		c.Reset(limits)
 		_, _, _ = c.Decode(buf[:copy(buf, body)])
 	}); n > 0 {

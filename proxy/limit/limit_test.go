@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"doorward/internal/alloctest"
 	"doorward/proxy/limit"
 )
 
@@ -266,7 +267,7 @@ func TestAllowedRequestsDoNotAllocate(t *testing.T) {
 	o.Concurrent = 10
 	l, now := limit.New(o, nil), time.Now()
 	addr, key := netip.MustParseAddr("2001:db8::1"), make([]byte, 0, 32)
-	if n := testing.AllocsPerRun(1000, func() {
+	if n := alloctest.PerRun(1000, func() {
 		key = l.AppendClient(key[:0], addr)
 		ticket, _ := l.Enter(key, now, nil)
 		ticket.Release(now)

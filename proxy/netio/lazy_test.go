@@ -5,6 +5,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"doorward/internal/alloctest"
 )
 
 // holder lends a buffer and knows whether it is out.
@@ -116,7 +118,7 @@ func TestNothingIsAllocated(t *testing.T) {
 					return err
 				},
 			} {
-				n := testing.AllocsPerRun(200, func() {
+				n := alloctest.PerRun(200, func() {
 					if err := call(); err != nil {
 						t.Fatal(name, err)
 					}

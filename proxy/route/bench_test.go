@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"doorward/internal/alloctest"
 	"doorward/proxy/route"
 )
 
@@ -82,7 +83,7 @@ func TestMatchDoesNotAllocate(t *testing.T) {
 		if got := table.Match(r); got.Bad || got.Rule < 0 && w.name != "unknown host" {
 			t.Errorf("%s: %+v", w.name, got)
 		}
-		if n := testing.AllocsPerRun(100, func() { table.Match(r) }); n != 0 {
+		if n := alloctest.PerRun(100, func() { table.Match(r) }); n != 0 {
 			t.Errorf("%s: %v allocations", w.name, n)
 		}
 	}

@@ -3,6 +3,7 @@ package route_test
 import (
 	"testing"
 
+	"doorward/internal/alloctest"
 	"doorward/proxy/route"
 )
 
@@ -42,7 +43,7 @@ func TestPathsAllocateNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	path := []byte("/somewhere/else")
-	if n := testing.AllocsPerRun(100, func() { p.Has(path) }); n != 0 {
+	if n := alloctest.PerRun(100, func() { p.Has(path) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }

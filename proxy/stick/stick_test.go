@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"doorward/internal/alloctest"
 	"doorward/proxy/stick"
 )
 
@@ -287,7 +288,7 @@ func TestNothingAllocatesOnTheWay(t *testing.T) {
 	now, tab := time.Now(), stick.New(addresses(), nil)
 	addr := netip.MustParseAddr("2001:db8::1")
 	key := make([]byte, 0, 16)
-	if n := testing.AllocsPerRun(100, func() {
+	if n := alloctest.PerRun(100, func() {
 		key = tab.AppendAddr(key[:0], addr)
 		tab.Store(key, "a", now)
 		tab.Match(key, now)
