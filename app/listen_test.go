@@ -5,22 +5,13 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
-)
 
-// freePort is a port of 127.0.0.1 that was free a moment ago.
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return port
-}
+	"doorward/internal/porttest"
+)
 
 // on is a site on one plain listener.
 func on(address, url string) string {
@@ -30,7 +21,7 @@ func on(address, url string) string {
 
 func TestReloadOpensAndClosesListeners(t *testing.T) {
 	url := server(t, "app")
-	one, two := "127.0.0.1:"+freePort(t), "127.0.0.1:"+freePort(t)
+	one, two := porttest.Address(t), porttest.Address(t)
 	e := start(t, on(one, url))
 	busy := dial(t, one)
 	busy.get("app")
@@ -53,7 +44,7 @@ func TestReloadOpensAndClosesListeners(t *testing.T) {
 
 func TestReloadMayReplaceAListenerByOneThatOverlaps(t *testing.T) {
 	url := server(t, "app")
-	port := freePort(t)
+	port := strconv.Itoa(porttest.Free(t))
 	e := start(t, on(":"+port, url))
 	for _, address := range []string{"127.0.0.1:" + port, "0.0.0.0:" + port, "127.0.0.1:" + port} {
 		e.mustReload(on(address, url))
@@ -67,7 +58,7 @@ func TestReloadMayReplaceAListenerByOneThatOverlaps(t *testing.T) {
 
 func TestReloadChangesTheKindOfAListener(t *testing.T) {
 	url := server(t, "app")
-	address := "127.0.0.1:" + freePort(t)
+	address := porttest.Address(t)
 	e := start(t, on(address, url))
 	dial(t, address).get("app")
 
@@ -103,7 +94,7 @@ func TestStartThatCannotListenLeavesNothingOpen(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer taken.Close()
-	free := "127.0.0.1:" + freePort(t)
+	free := porttest.Address(t)
 	config := strings.Replace(on(free, server(t, "app")), fmt.Sprintf("[%q]", free),
 		fmt.Sprintf("[%q, %q]", free, taken.Addr()), 1)
 	e := newEdge(t, config)

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -17,6 +18,8 @@ import (
 
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
+
+	"doorward/internal/porttest"
 )
 
 // withHTTP3 is on for a TLS listener, with HTTP/3.
@@ -78,14 +81,14 @@ func (e *edge) get3(address string) {
 
 func TestReloadMovesHTTP3(t *testing.T) {
 	url := server(t, "app")
-	port := freePort(t)
+	port := strconv.Itoa(porttest.Free(t))
 	e := start(t, withHTTP3("127.0.0.1:"+port, url, ""))
 	e.get3("127.0.0.1:" + port)
 	for _, address := range []string{":" + port, "127.0.0.1:" + port, "0.0.0.0:" + port} {
 		e.mustReload(withHTTP3(address, url, ""))
 		e.get3("127.0.0.1:" + port)
 	}
-	other := freePort(t)
+	other := strconv.Itoa(porttest.Free(t))
 	e.mustReload(withHTTP3("127.0.0.1:"+other, url, ""))
 	e.get3("127.0.0.1:" + other)
 	if _, err := e.quicDial("127.0.0.1:"+port, 200*time.Millisecond); err == nil {
@@ -124,7 +127,7 @@ func TestUDPPortInUse(t *testing.T) {
 // goes on.
 func TestReloadChangesTheTLSOfHTTP3(t *testing.T) {
 	url := server(t, "app")
-	address := "127.0.0.1:" + freePort(t)
+	address := porttest.Address(t)
 	config := withHTTP3(address, url, "")
 	e := start(t, config)
 	old, err := e.quicDial(address, patience)
@@ -142,7 +145,7 @@ func TestReloadChangesTheTLSOfHTTP3(t *testing.T) {
 
 func TestConnectionLimitsHoldForHTTP3(t *testing.T) {
 	url := server(t, "app")
-	address := "127.0.0.1:" + freePort(t)
+	address := porttest.Address(t)
 	t.Run("of all", func(t *testing.T) {
 		e := start(t, withHTTP3(address, url, "[limits]\nconnections = 2\n"))
 		one, err := e.quicDial(address, patience)
@@ -203,7 +206,7 @@ func (m *muted) ReadFrom(p []byte) (int, net.Addr, error) {
 // A flood of first packets under false addresses costs clients a round trip, and us
 // little.
 func TestSecurityDOS_handshakes_over_QUIC(t *testing.T) {
-	address := "127.0.0.1:" + freePort(t)
+	address := porttest.Address(t)
 	e := start(t, withHTTP3(address, server(t, "app"), "[limits]\nhandshakes = 2\n"))
 	to, err := net.ResolveUDPAddr("udp", address)
 	if err != nil {

@@ -4,7 +4,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"testing"
+
+	"doorward/internal/porttest"
 )
 
 // ask asks a side listener and returns what it says, "" when it says nothing.
@@ -25,9 +28,9 @@ func ask(t *testing.T, address, path string) string {
 // An address of the statistics may become another one that overlaps it, change what
 // it serves, or become one for requests, and the other way round.
 func TestReloadChangesTheRoleOfAnAddress(t *testing.T) {
-	url, port := server(t, "app"), freePort(t)
+	url, port := server(t, "app"), strconv.Itoa(porttest.Free(t))
 	local, everywhere := "127.0.0.1:"+port, ":"+port
-	free := "127.0.0.1:" + freePort(t)
+	free := porttest.Address(t)
 	stats := func(keys string) string { return on(free, url) + "[stats]\n" + keys }
 	e := start(t, stats(fmt.Sprintf("metrics = %q\n", local)))
 	for i, step := range []struct {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"doorward/health"
+	"doorward/internal/porttest"
 	"doorward/proxy/backend"
 )
 
@@ -80,17 +81,12 @@ func TestRealBackendFollowsItsChecks(t *testing.T) {
 }
 
 func TestRealServerThatIsNotThere(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	free := l.Addr().(*net.TCPAddr)
-	_ = l.Close()
+	free := porttest.Free(t)
 	for url, want := range map[string]string{
-		"http://" + free.String():                     "L4CON: connection refused",
-		fmt.Sprintf("http://localhost:%d", free.Port): "L4CON: ",
-		"http://nobody.invalid":                       "L4CON: ",
-		"unix:///nowhere/at/all.sock":                 "L4CON: no such file or directory",
+		fmt.Sprintf("http://127.0.0.1:%d", free): "L4CON: connection refused",
+		fmt.Sprintf("http://localhost:%d", free): "L4CON: ",
+		"http://nobody.invalid":                  "L4CON: ",
+		"unix:///nowhere/at/all.sock":            "L4CON: no such file or directory",
 	} {
 		b, err := backend.New(backend.Options{Name: "app", Servers: []backend.ServerOptions{
 			{Name: "s1", URL: url, Weight: 1},

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"doorward/health"
+	"doorward/internal/porttest"
 	"doorward/proxy/backend"
 )
 
@@ -158,7 +159,7 @@ func TestHAProxyAgreesOnHandshakes(t *testing.T) {
 // it waits for where they lead in the long run.
 func TestHAProxyAgreesOnConnections(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", porttest.Address(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"doorward/health"
+	"doorward/internal/porttest"
 	"doorward/proxy/backend"
 )
 
@@ -98,12 +99,7 @@ func TestServersThatMisbehave(t *testing.T) {
 }
 
 func TestServersThatAreNotThere(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	free := l.Addr().String()
-	_ = l.Close()
+	free := porttest.Address(t)
 	got := health.Probe(t.Context(), check(t, quick(health.HTTP)), &socket{address: free})
 	if got.String() != "L4CON: connection refused" {
 		t.Errorf("the check says %q, want L4CON: connection refused", got)

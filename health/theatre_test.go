@@ -13,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"doorward/internal/porttest"
 )
 
 // theatre is a server that plays a script to whoever checks it: one word for each
@@ -33,7 +35,7 @@ type theatre struct {
 // newTheatre has an address. Checks that come before it opens have to wait.
 func newTheatre(t *testing.T, script string) *theatre {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", porttest.Address(t))
 	if err != nil {
 		t.Fatal(err)
 	}

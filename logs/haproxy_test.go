@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"doorward/internal/access"
+	"doorward/internal/porttest"
 	"doorward/logs"
 )
 
@@ -128,12 +129,7 @@ func startHAProxy(t *testing.T, server string) (front string, next func(*testing
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { log.Close() })
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	front = free.Addr().String()
-	free.Close()
+	front = porttest.Address(t)
 	config := filepath.Join(t.TempDir(), "haproxy.cfg")
 	text := fmt.Sprintf(`global
   log %s format raw local0

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"doorward/internal/porttest"
 	"doorward/logs"
 )
 
@@ -175,12 +176,7 @@ func TestSyslog_loses_a_line_too_long_for_a_datagram_alone(t *testing.T) {
 }
 
 func TestSyslog_is_not_asked_all_the_time_while_it_is_away(t *testing.T) {
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := closed.Addr().String()
-	closed.Close()
+	address := porttest.Address(t)
 	p := open(t, logs.Options{Output: "syslog+tcp://" + address})
 	p.Logger().Info("refused")
 	server, err := net.Listen("tcp", address)

@@ -18,6 +18,7 @@ import (
 	"doorward/internal/browsertest"
 	"doorward/internal/edgetest"
 	"doorward/internal/pebbletest"
+	"doorward/internal/porttest"
 )
 
 // ordering is an edge whose certificates come from a certificate authority of the test.
@@ -29,22 +30,11 @@ type ordering struct {
 	rec        *edgetest.Recorder
 }
 
-// freePort is a port that nobody listens on.
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
-}
-
 // newOrdering starts an authority, and what an edge in front of it needs; not the edge.
 func newOrdering(t *testing.T, o pebbletest.Options) *ordering {
 	t.Helper()
 	e := &ordering{
-		rec: edgetest.Record(t, edgetest.Echo), plain: freePort(t), tls: freePort(t),
+		rec: edgetest.Record(t, edgetest.Echo), plain: porttest.Free(t), tls: porttest.Free(t),
 		folder: t.TempDir(),
 	}
 	o.HTTPPort, o.TLSPort = e.plain, e.tls

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"doorward/internal/edgetest"
+	"doorward/internal/porttest"
 	"doorward/stats"
 )
 
@@ -35,7 +36,7 @@ func newActors(t *testing.T, keys ...string) (all []*actor) {
 	t.Helper()
 	for i, lines := range keys {
 		a := &actor{
-			name: fmt.Sprintf("s%d", i+1), keys: lines, t: t, address: freeAddress(t),
+			name: fmt.Sprintf("s%d", i+1), keys: lines, t: t, address: porttest.Address(t),
 		}
 		a.live()
 		t.Cleanup(a.die)

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"doorward/internal/edgetest"
+	"doorward/internal/porttest"
 )
 
 // rival is a real HAProxy in front of the same servers as an edge.
@@ -23,7 +24,7 @@ func startRival(t *testing.T, lines string) *rival {
 	t.Helper()
 	dir := t.TempDir()
 	r := &rival{
-		t: t, address: freeAddress(t), socket: filepath.Join(dir, "sock"),
+		t: t, address: porttest.Address(t), socket: filepath.Join(dir, "sock"),
 		log: filepath.Join(dir, "log"),
 	}
 	file := filepath.Join(dir, "haproxy.cfg")

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"doorward/internal/edgetest"
+	"doorward/internal/porttest"
 )
 
 // patient are keys of a backend whose clients notice nothing, whatever one server
@@ -179,7 +180,7 @@ type nginx struct {
 func newNginx(t *testing.T, name string) *nginx {
 	t.Helper()
 	dir := t.TempDir()
-	n := &nginx{t: t, dir: dir, file: filepath.Join(dir, "nginx.conf"), address: freeAddress(t)}
+	n := &nginx{t: t, dir: dir, file: filepath.Join(dir, "nginx.conf"), address: porttest.Address(t)}
 	config := fmt.Sprintf(`daemon off; pid nginx.pid; error_log stderr crit; worker_processes 1;
 		events {}
 		http {

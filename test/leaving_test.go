@@ -13,34 +13,40 @@ import (
 // A client of HTTP/1.1 that leaves ends what a slow server does for it, long before
 // timeouts.server: no stop has to wait for that.
 func TestNobodyWorksForClientsThatLeft(t *testing.T) {
-	for _, scheme := range []string{"http", "h2c"} {
-		t.Run(scheme, func(t *testing.T) {
-			t.Parallel()
-			arrived, freed := make(chan bool, 1), make(chan bool, 1)
-			slow := func(_ http.ResponseWriter, r *http.Request) {
-				arrived <- true
-				<-r.Context().Done()
-				freed <- true
-			}
-			server := speaksHTTP2
-			if scheme == "http" {
-				server = func(t *testing.T, h http.HandlerFunc) string {
-					s := httptest.NewServer(h)
-					t.Cleanup(s.Close)
-					return s.URL
-				}
-			}
-			e := edgetest.Start(t, edgetest.Config{Text: fmt.Sprintf(
-				"[timeouts]\nserver = \"1h\"\n[backends.app]\nservers = [%q]\n", server(t, slow)) + site})
-			c := e.DialTLS(t, "app.example")
-			c.Send("GET / HTTP/1.1⏎Host: app.example⏎⏎")
-			<-arrived
-			c.Close()
-			select {
-			case <-freed:
-			case <-time.After(3 * edgetest.Patience):
-				t.Fatal("the server is still at work")
-			}
-		})
+	arrived, freed := make(chan string, 2), make(chan string, 2)
+	slow := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		arrived <- r.Proto
+		<-r.Context().Done()
+		freed <- r.Proto
+	})
+	one := httptest.NewServer(slow)
+	t.Cleanup(one.Close)
+	e := edgetest.Start(t, edgetest.Config{Text: fmt.Sprintf(`
+		[timeouts]
+		server = "1h"
+		[[route]]
+		hosts = ["one.example"]
+		backend = "one"
+		[[route]]
+		hosts = ["two.example"]
+		backend = "two"
+		[backends.one]
+		servers = [%q]
+		[backends.two]
+		servers = [%q]
+	`, one.URL, speaksHTTP2(t, slow))})
+	for _, host := range []string{"one.example", "two.example"} {
+		c := e.DialTLS(t, host)
+		c.Send("GET / HTTP/1.1⏎Host: " + host + "⏎⏎")
+		<-arrived
+		c.Close()
+	}
+	late := time.After(3 * edgetest.Patience)
+	for range 2 {
+		select {
+		case <-freed:
+		case <-late:
+			t.Fatal("a server is still at work")
+		}
 	}
 }

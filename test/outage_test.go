@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"doorward/internal/edgetest"
+	"doorward/internal/porttest"
 )
 
 // mortal is a server that can be killed, with all its connections, and started
@@ -19,7 +20,7 @@ type mortal struct {
 }
 
 func newMortal(t *testing.T) *mortal {
-	m := &mortal{t: t, address: freeAddress(t)}
+	m := &mortal{t: t, address: porttest.Address(t)}
 	m.live()
 	t.Cleanup(m.die)
 	return m

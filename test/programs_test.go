@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"doorward/internal/edgetest"
+	"doorward/internal/porttest"
 )
 
 // program finds a program of the distribution. Where tests are the whole point,
@@ -56,22 +57,11 @@ func daemon(t *testing.T, address, name string, args ...string) {
 	}
 }
 
-// freeAddress is one that nobody listens on just now.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 // startNginx starts an nginx that serves and takes files of a folder.
 func startNginx(t *testing.T) (url, folder string) {
 	t.Helper()
 	program(t, "nginx")
-	dir, address := t.TempDir(), freeAddress(t)
+	dir, address := t.TempDir(), porttest.Address(t)
 	// Its workers may be another user, who must get at the folder.
 	for p := dir; p != os.TempDir() && p != "/"; p = filepath.Dir(p) {
 		_ = os.Chmod(p, 0o777)
@@ -106,7 +96,7 @@ func startNginx(t *testing.T) (url, folder string) {
 // startHAProxy starts an HAProxy that answers by itself.
 func startHAProxy(t *testing.T) (url string) {
 	t.Helper()
-	address := freeAddress(t)
+	address := porttest.Address(t)
 	config := fmt.Sprintf(`
 defaults
 	mode http

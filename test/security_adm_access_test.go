@@ -10,6 +10,7 @@ import (
 
 	"doorward/app"
 	"doorward/internal/edgetest"
+	"doorward/internal/porttest"
 )
 
 // secretsAreNowhere puts a secret wherever a configuration has one, lets all that
@@ -24,7 +25,7 @@ func secretsAreNowhere(t *testing.T) {
 	})
 	sick := edgetest.Record(t, edgetest.Answers(
 		"HTTP/1.1 503 s3cret-words-of-the-server⏎Content-Length: 0⏎Connection: close⏎⏎"))
-	metrics := freeAddress(t)
+	metrics := porttest.Address(t)
 	site := func(fall int) edgetest.Config {
 		return edgetest.Config{Log: `level = "debug"`, Text: fmt.Sprintf(`
 			[stats]
@@ -166,7 +167,7 @@ func streamsEnd(t *testing.T) {
 // files away that clients need.
 func sidesAreBounded(t *testing.T) {
 	rec := edgetest.Record(t, edgetest.Echo)
-	health := freeAddress(t)
+	health := porttest.Address(t)
 	edge := edgetest.Start(t, boardSite(rec, fmt.Sprintf("health = %q", health)))
 	before := openFiles(t)
 	const many = 400

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"doorward/internal/edgetest"
+	"doorward/internal/porttest"
 )
 
 // TestSecurityADM has the cases of group ADM: what is ours beside the traffic,
@@ -259,7 +260,7 @@ func oneServerByName(t *testing.T) {
 // but the browser still says that name.
 func reboundNames(t *testing.T) {
 	rec := edgetest.Record(t, edgetest.Echo)
-	metrics, health := freeAddress(t), freeAddress(t)
+	metrics, health := porttest.Address(t), porttest.Address(t)
 	edge := edgetest.Start(t, boardSite(rec,
 		fmt.Sprintf("metrics = %q\nhealth = %q", metrics, health)))
 	for _, host := range []string{
@@ -294,7 +295,7 @@ func reboundNames(t *testing.T) {
 
 func requestsMakeNoMetrics(t *testing.T) {
 	rec := edgetest.Record(t, edgetest.Echo)
-	address := freeAddress(t)
+	address := porttest.Address(t)
 	site := boardSite(rec, fmt.Sprintf("metrics = %q", address), `
 		[rate_limits.all]
 		requests = 1000000
@@ -355,7 +356,7 @@ func seriesOf(t *testing.T, address string) map[string]bool {
 
 func healthTellsOnlyWhether(t *testing.T) {
 	rec := edgetest.Record(t, edgetest.Echo)
-	metrics, health := freeAddress(t), freeAddress(t)
+	metrics, health := porttest.Address(t), porttest.Address(t)
 	edgetest.Start(t, boardSite(rec, fmt.Sprintf("metrics = %q\nhealth = %q", metrics, health)))
 	for _, address := range []string{metrics, health} {
 		for _, path := range []string{"/healthz", "/readyz", "/readyz?verbose=1", "/healthz?full"} {

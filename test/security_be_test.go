@@ -2,7 +2,6 @@ package test_test
 
 import (
 	"fmt"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -10,6 +9,7 @@ import (
 	"testing"
 
 	"doorward/internal/edgetest"
+	"doorward/internal/porttest"
 )
 
 // TestSecurityBE has the cases of group BE that concern whole requests; those of
@@ -223,13 +223,8 @@ func hangUps(t *testing.T) {
 }
 
 func allDown(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = l.Close()
 	edge := edgetest.Start(t, edgetest.Config{Text: fmt.Sprintf(
-		"[backends.app]\nservers = [\"http://%s\"]\nretries = 2\n", l.Addr()) + site})
+		"[backends.app]\nservers = [\"http://%s\"]\nretries = 2\n", porttest.Address(t)) + site})
 	over(t, edge, func(t *testing.T, c *edgetest.Client) {
 		for _, text := range []string{get("/"), sized("hello"), get("/")} {
 			m := c.Send(text).Answer()

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"doorward/internal/edgetest"
+	"doorward/internal/porttest"
 )
 
 // TestSecurityProcess has the cases that are about the process: limits and
@@ -65,15 +66,10 @@ type process struct {
 // done something first.
 func startProcess(t *testing.T, program string, rec *edgetest.Recorder, first, more string) *process {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
 	p := &process{
-		addr: l.Addr().String(), logFile: filepath.Join(t.TempDir(), "log"),
+		addr: porttest.Address(t), logFile: filepath.Join(t.TempDir(), "log"),
 		ended: make(chan error, 1),
 	}
-	_ = l.Close()
 	config := filepath.Join(t.TempDir(), "doorward.toml")
 	text := fmt.Sprintf("[listen]\nhttp = [%q]\nhttps = []\nhttp_redirect = false\ncontrol = \"\"\n"+
 		"[log]\noutput = %q\naccess = \"off\"\n%s%s", p.addr, p.logFile, more, rec.Backend("app")) + site

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"doorward/internal/edgetest"
+	"doorward/internal/porttest"
 )
 
 // figures are the lines of the CSV, by proxy and server, each by the names of its
@@ -173,7 +174,7 @@ func counted(keys, metrics string, actors ...*actor) edgetest.Config {
 // Each kind of request moves its own counters by one and no other, in each row
 // that it concerns.
 func TestCountersMove(t *testing.T) {
-	all, metrics := newActors(t, "", ""), freeAddress(t)
+	all, metrics := newActors(t, "", ""), porttest.Address(t)
 	edge := edgetest.Start(t, counted("timeouts = { server = \"300ms\" }\n", metrics, all...))
 	edge.DialTLS(t, "limited.example").Send(to("limited.example", "GET", "/")).Answer()
 	var start figures

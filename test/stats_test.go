@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"doorward/internal/edgetest"
+	"doorward/internal/porttest"
 )
 
 // seen is a backend with the page of the statistics and further keys of it.
@@ -23,7 +24,7 @@ func seen(keys, backend string, actors ...*actor) edgetest.Config {
 // A button of the page, pressed through the edge, moves requests, and everybody
 // who looks sees it.
 func TestButtonsSteerRequests(t *testing.T) {
-	all, metrics := newActors(t, "", ""), freeAddress(t)
+	all, metrics := newActors(t, "", ""), porttest.Address(t)
 	edge := edgetest.Start(t, seen(usersOnly+"\nmetrics = \""+metrics+"\"", "", all...))
 	page := func(path string) string { return once(t, edge.HTTP, board(path, asOps())).Body }
 	for _, c := range []struct {
@@ -150,7 +151,7 @@ func TestEventsGoOnOverReloads(t *testing.T) {
 // nothing listens once it has stopped.
 func TestReadyFailsFirst(t *testing.T) {
 	a := newActors(t, "")[0]
-	metrics, health := freeAddress(t), freeAddress(t)
+	metrics, health := porttest.Address(t), porttest.Address(t)
 	c := seen(fmt.Sprintf("metrics = %q\nhealth = %q", metrics, health), "", a)
 	c.Text += "[timeouts]\ndrain_delay = \"1m\"\n"
 	edge := edgetest.Start(t, c)
@@ -198,7 +199,7 @@ func TestReadyFailsFirst(t *testing.T) {
 // can be had.
 func TestSideAddressesOverReloads(t *testing.T) {
 	a := newActors(t, "")[0]
-	first, second := freeAddress(t), freeAddress(t)
+	first, second := porttest.Address(t), porttest.Address(t)
 	edge := edgetest.Start(t, seen("metrics = \""+first+"\"", "", a))
 	asks := func(address, path string) bool {
 		conn, err := net.Dial("tcp", address)

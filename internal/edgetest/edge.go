@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"doorward/app" //house:allow imports the harness of tests starts the whole instance
+	"doorward/internal/porttest"
 )
 
 // Config is what an edge is started with. It has a plain and a TLS listener on
@@ -40,6 +41,7 @@ type Edge struct {
 
 	t      testing.TB
 	dir    string
+	secure string // the TLS listener as configured
 	before census
 	roots  *x509.CertPool
 	stop   sync.Once
@@ -51,18 +53,21 @@ type Edge struct {
 // of one process must not run in parallel tests.
 func Start(t testing.TB, c Config) *Edge {
 	t.Helper()
-	e := &Edge{t: t, dir: t.TempDir(), before: takeCensus()}
+	e := &Edge{t: t, dir: t.TempDir(), secure: secureListener, before: takeCensus()}
+	if hasKey(c.Listen, "http3") { // any port of TCP's may be somebody's over UDP
+		e.secure = fmt.Sprintf("[::ffff:127.0.0.1]:%d", porttest.Free(t))
+	}
 	e.Write(c)
 	a, err := app.New(app.Options{Path: e.path(), Env: os.LookupEnv, Version: "test"})
 	if err != nil {
-		t.Fatalf("edge: %v\n%s", err, c.file(e.dir))
+		t.Fatalf("edge: %v\n%s", err, c.file(e.dir, e.secure))
 	}
 	if err := a.Start(); err != nil {
 		t.Fatalf("edge: %v", err)
 	}
 	e.App = a
 	t.Cleanup(e.Stop)
-	e.HTTP, e.HTTPS = e.address(plainListener), e.address(secureListener)
+	e.HTTP, e.HTTPS = e.address(plainListener), e.address(e.secure)
 	e.roots = x509.NewCertPool()
 	e.roots.AppendCertsFromPEM(a.Root())
 	return e
@@ -120,7 +125,7 @@ func logFile(dir string) string { return filepath.Join(dir, "doorward.log") }
 func (e *Edge) Write(c Config) {
 	e.t.Helper()
 	fresh := e.path() + ".new"
-	err := os.WriteFile(fresh, []byte(c.file(e.dir)), 0o600)
+	err := os.WriteFile(fresh, []byte(c.file(e.dir, e.secure)), 0o600)
 	if err == nil {
 		err = os.Rename(fresh, e.path())
 	}
@@ -139,7 +144,7 @@ func (e *Edge) address(configured string) string {
 }
 
 // file is the whole configuration.
-func (c Config) file(dir string) string {
+func (c Config) file(dir, secure string) string {
 	var b strings.Builder
 	table := func(name, given string, keys ...string) {
 		fmt.Fprintf(&b, "[%s]\n%s\n", name, given)
@@ -151,7 +156,7 @@ func (c Config) file(dir string) string {
 		}
 	}
 	table("listen", c.Listen, `http_redirect = false`, `control = ""`,
-		fmt.Sprintf(`http = [%q]`, plainListener), fmt.Sprintf(`https = [%q]`, secureListener))
+		fmt.Sprintf(`http = [%q]`, plainListener), fmt.Sprintf(`https = [%q]`, secure))
 	table("tls", c.TLS, `internal = ["*.example", "example"]`)
 	table("log", c.Log, fmt.Sprintf(`output = %q`, logFile(dir)))
 	return b.String() + c.Text + "\n"

@@ -11,6 +11,8 @@ import (
 
 	"github.com/libdns/libdns"
 	"github.com/miekg/dns"
+
+	"doorward/internal/porttest"
 )
 
 // DNS is the name server of an authority: pebble-challtestsrv, and before it a
@@ -28,8 +30,8 @@ type DNS struct {
 // labels.
 func startDNS(t testing.TB) *DNS {
 	t.Helper()
-	d := &DNS{behind: fmt.Sprintf("127.0.0.1:%d", FreePort(t))}
-	management := fmt.Sprintf("127.0.0.1:%d", FreePort(t))
+	d := &DNS{behind: porttest.Address(t)}
+	management := porttest.Address(t)
 	d.management = "http://" + management
 	p := start(t, "pebble-challtestsrv", nil, "-http01=", "-https01=", "-doh=",
 		"-tlsalpn01=", "-defaultIPv6=", "-dnsserver", d.behind, "-management", management)
@@ -53,7 +55,7 @@ func startDNS(t testing.TB) *DNS {
 // front listens on one port for both protocols.
 func (d *DNS) front(t testing.TB) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", porttest.Address(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,12 +15,13 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
+
+	"doorward/internal/porttest"
 )
 
 // Patience is how long anything may take that must happen. It is generous, since
@@ -77,12 +78,12 @@ func Start(t testing.TB, o Options) *Pebble {
 		certify(t, p.folder)
 	}
 	if p.o.Port == 0 {
-		p.o.Port = FreePort(t)
+		p.o.Port = porttest.Free(t)
 	}
 	p.CAFile = filepath.Join(p.folder, "ca.pem")
 	p.client = clientFor(t, p.CAFile)
 	p.Directory = fmt.Sprintf("https://127.0.0.1:%d/dir", p.o.Port)
-	address := fmt.Sprintf("127.0.0.1:%d", FreePort(t))
+	address := porttest.Address(t)
 	p.management = "https://" + address
 	p.process = start(t, "pebble", p.environment(),
 		"-config", p.configure(t, address), "-dnsserver", p.DNS.Address)
@@ -216,15 +217,4 @@ func (p *Pebble) get(t testing.TB, path string) []byte {
 		t.Fatalf("%s: %s, %v: %s", path, answer.Status, err, text)
 	}
 	return text
-}
-
-// FreePort is a port of 127.0.0.1 that nobody listened on a moment ago.
-func FreePort(t testing.TB) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port
 }

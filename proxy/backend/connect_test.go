@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"doorward/internal/porttest"
 	"doorward/proxy/backend"
 )
 
@@ -156,9 +157,7 @@ func connectError(t testing.TB, err error) *backend.ConnectError {
 }
 
 func TestConnectRefused(t *testing.T) {
-	l := listen(t, "tcp", "127.0.0.1:0")
-	address := l.Addr().String()
-	_ = l.Close()
+	address := porttest.Address(t)
 	s := started(t, at("http://"+address)).Servers()[0]
 	_, err := s.Connect(false)
 	e := connectError(t, err)

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"doorward/internal/porttest"
 	"doorward/proxy/backend"
 )
 
@@ -130,10 +131,8 @@ var errTLS = errors.New("an error of TLS")
 func TestDialFails(t *testing.T) {
 	n := &names{}
 	n.say(nil, "127.0.0.1")
-	l := listen(t, "tcp", "127.0.0.1:0")
-	_ = l.Close()
-	refused := l.Addr().(*net.TCPAddr)
-	s := started(t, named(n, refused.Port)).Servers()[0]
+	refused := porttest.Free(t)
+	s := started(t, named(n, refused)).Servers()[0]
 	hangs := mute(t)
 	safe := started(t, at("https://"+hangs)).Servers()[0]
 	short, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
@@ -149,7 +148,7 @@ func TestDialFails(t *testing.T) {
 		want backend.Reason
 	}{
 		"nobody listens":              {s, ctx, to(""), backend.Dial},
-		"nobody listens there":        {s, ctx, to(refused.String()), backend.Dial},
+		"nobody listens there":        {s, ctx, to(fmt.Sprintf("127.0.0.1:%d", refused)), backend.Dial},
 		"no port":                     {s, ctx, to("127.0.0.1"), backend.Resolve},
 		"a port that is none":         {s, ctx, to("127.0.0.1:http"), backend.Resolve},
 		"a name nobody knows":         {s, ctx, to("other.test:80"), backend.Resolve},
@@ -166,9 +165,7 @@ func TestDialFails(t *testing.T) {
 func TestDialTellsWhereItWasLast(t *testing.T) {
 	n := &names{}
 	n.say(nil, "127.0.0.1", "::1")
-	l := listen(t, "tcp", "127.0.0.1:0")
-	_ = l.Close()
-	port := l.Addr().(*net.TCPAddr).Port
+	port := porttest.Free(t)
 	s := started(t, named(n, port)).Servers()[0]
 	_, times, err := s.Dial(t.Context(), backend.DialTo{})
 	if want := fmt.Sprintf("[::1]:%d", port); times.Address != want {

@@ -94,7 +94,9 @@ func TestRenew_orders_now_and_says_why_it_cannot(t *testing.T) {
 	t.Parallel()
 	e := newEdge(t)
 	p := e.pebble(t, pebbletest.Options{Blocked: []string{"blocked.test"}})
-	m := open(t, optionsFor(p, memory(t)))
+	o := optionsFor(p, memory(t))
+	o.Timing.Retry, o.Timing.Longest = time.Hour, time.Hour // else it uses up its orders
+	m := open(t, o)
 	e.serve(t, m, "a.test", "*.b.test", "blocked.test")
 	first := issued(t, m, "a.test")
 	if err := m.Renew(t.Context(), "a.test"); err != nil {

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"doorward/internal/pebbletest"
+	"doorward/internal/porttest"
 	"doorward/state"
 	"doorward/tls/acme"
 )
@@ -80,7 +81,7 @@ func pend(t testing.TB, s *state.Store, kind, key, name, token string) {
 // idle is a Manager that orders nothing while the test runs.
 func idle(t testing.TB, s *state.Store, names ...string) *acme.Manager {
 	t.Helper()
-	dead := acme.CA{Directory: fmt.Sprintf("https://127.0.0.1:%d/dir", pebbletest.FreePort(t))}
+	dead := acme.CA{Directory: fmt.Sprintf("https://127.0.0.1:%d/dir", porttest.Free(t))}
 	m := open(t, acme.Options{Store: s, CA: dead})
 	m.Manage(names)
 	return m

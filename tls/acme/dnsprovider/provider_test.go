@@ -16,6 +16,7 @@ import (
 	"github.com/libdns/libdns"
 	"github.com/miekg/dns"
 
+	"doorward/internal/porttest"
 	"doorward/internal/safe"
 	"doorward/tls/acme/dnsprovider"
 )
@@ -86,7 +87,7 @@ func provider(t *testing.T, o dnsprovider.Options) dnsprovider.Provider {
 func TestUpdates(t *testing.T) {
 	const key = "c2VjcmV0IG9mIHRoZSB0ZXN0"
 	z := newZone()
-	pc, err := net.ListenPacket("udp", "127.0.0.1:0")
+	pc, err := net.ListenPacket("udp", porttest.Address(t))
 	if err != nil {
 		t.Fatal(err)
 	}

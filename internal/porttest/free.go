@@ -1,0 +1,52 @@
+// Package porttest finds ports for programs that tests start and that cannot choose one
+// themselves.
+package porttest
+
+import (
+	"math/rand/v2"
+	"net"
+	"strconv"
+	"testing"
+)
+
+// Ports are chosen below those that systems give to outgoing connections and to whoever
+// asks for any port: between our look and the program's start nobody is given it.
+const (
+	first = 20_000
+	many  = 12_000
+	tries = 100
+)
+
+// Free is a port of 127.0.0.1 where nobody listens, over TCP or UDP. It is chosen at
+// random, so that tests that run at the same time hardly choose the same one.
+func Free(t testing.TB) int {
+	t.Helper()
+	for range tries {
+		if port := first + rand.IntN(many); isFree(address(port)) {
+			return port
+		}
+	}
+	t.Fatalf("none of %d ports is free", tries)
+	return 0
+}
+
+// Address is 127.0.0.1 with a port that is Free.
+func Address(t testing.TB) string {
+	t.Helper()
+	return address(Free(t))
+}
+
+func address(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
+
+func isFree(address string) bool {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = l.Close() }()
+	packets, err := net.ListenPacket("udp", address)
+	if err != nil {
+		return false
+	}
+	return packets.Close() == nil
+}
