@@ -26,6 +26,9 @@ type Attempt struct {
 // Result is a sign-in that was right.
 type Result struct {
 	UserID string // who signs in
+	// Epoch is the user's from before the password was looked at: one that is changed
+	// meanwhile begins another.
+	Epoch uint64
 	// MustChange says that the password has to be changed before anything else.
 	MustChange bool
 	// Device is the browser's cookie from now on; empty when none are given.
@@ -82,8 +85,10 @@ func (l *Local) linger(ctx context.Context, began time.Time) error {
 func (l *Local) signIn(ctx context.Context, a Attempt) (Result, error) {
 	s := subject{name: l.canonical(a.Login), client: a.Client}
 	person := l.users.ByName(a.Login)
+	var epoch uint64
 	if person != nil {
-		s.userID = person.View().User.ID
+		u := person.View().User
+		s.userID, epoch = u.ID, u.Epoch
 		s.device = l.devices.known(a.Device, s.userID)
 	}
 	if err := l.prove(ctx, s, a.Password); err != nil {
@@ -91,6 +96,7 @@ func (l *Local) signIn(ctx context.Context, a Attempt) (Result, error) {
 	}
 	return Result{
 		UserID:     s.userID,
+		Epoch:      epoch,
 		MustChange: person.View().User.MustChange,
 		Device:     l.devices.remember(a.Device, s.userID),
 	}, nil

@@ -28,6 +28,24 @@ func TestSignIn(t *testing.T) {
 	})
 }
 
+// What ends the user's sessions while the password is looked at ends the one to come.
+func TestSignInTellsTheEpochItBeganIn(t *testing.T) {
+	inBubble(t, func(w *world) {
+		before := w.users.Person(w.id()).View().User.Epoch
+		w.users.meanwhile = func() {
+			if err := w.users.EndSessions(w.Context(), w.id()); err != nil {
+				w.Error(err)
+			}
+		}
+		if r := w.opens(local.Attempt{Login: "bob", Password: right}, true); r.Epoch != before {
+			w.Errorf("epoch %d, want %d", r.Epoch, before)
+		}
+		if r := w.opens(local.Attempt{Login: "bob", Password: right}, true); r.Epoch != before+1 {
+			w.Errorf("the next time it is %d, want %d", r.Epoch, before+1)
+		}
+	})
+}
+
 func TestOldHashIsReplacedWhenItsUserSignsIn(t *testing.T) {
 	fish, err := bcrypt.GenerateFromPassword([]byte(right), bcrypt.MinCost)
 	if err != nil {

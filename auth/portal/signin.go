@@ -217,7 +217,7 @@ func (p *Portal) byPassword(w http.ResponseWriter, r *visitor, e *entry, a local
 		return
 	}
 	s := p.begin(w, r, session.Start{
-		UserID: result.UserID, Provider: byPassword, AuthTime: p.now(),
+		UserID: result.UserID, Epoch: result.Epoch, Provider: byPassword, AuthTime: p.now(),
 	})
 	if s == nil {
 		return
@@ -310,7 +310,11 @@ func (p *Portal) begin(w http.ResponseWriter, r *visitor, start session.Start) *
 		}
 	}
 	s, ticket, err := begin(r.Context(), start)
-	if err != nil {
+	switch {
+	case errors.Is(err, session.ErrEnded), errors.Is(err, session.ErrNoUser):
+		p.stale(w, r, "/sign_in") // the right to sign in has gone since it was proven
+		return nil
+	case err != nil:
 		p.failed(w, r, "beginning a session", err)
 		return nil
 	}

@@ -16,7 +16,7 @@ import (
 var (
 	// ErrNoUser is a user that is not there, or may not sign in.
 	ErrNoUser = errors.New("no such user, or one that may not sign in")
-	// ErrEnded is a session that has ended.
+	// ErrEnded is a session that has ended, perhaps before it began.
 	ErrEnded = errors.New("the session has ended")
 	// ErrTooMany is a session that has been to more hosts than it may.
 	ErrTooMany = errors.New("the session has too many tickets")
@@ -27,8 +27,10 @@ func sameHash(a, b *[sha256.Size]byte) bool { return subtle.ConstantTimeCompare(
 
 // Start is how a session begins.
 type Start struct {
-	// UserID is who has signed in.
+	// UserID is who has signed in. Epoch is the user's when the proof of that began, so
+	// that what ends all sessions meanwhile ends this one; 0 is the present one.
 	UserID string
+	Epoch  uint64
 	// Provider is where the user signed in, "local" for here; Subject the account
 	// there, UpstreamSID the provider's name for the session.
 	Provider, Subject, UpstreamSID string
@@ -105,9 +107,15 @@ func (m *Manager) newSession(o Start) (*Session, error) {
 	if u.State != user.Active || u.Service {
 		return nil, ErrNoUser
 	}
+	switch {
+	case o.Epoch == 0:
+		o.Epoch = u.Epoch
+	case o.Epoch < u.Epoch:
+		return nil, ErrEnded
+	}
 	now := m.now()
 	s := &Session{m: m, person: person, record: record{
-		ID: randomID(), UserID: o.UserID, Epoch: u.Epoch,
+		ID: randomID(), UserID: o.UserID, Epoch: o.Epoch,
 		Provider: o.Provider, Subject: o.Subject, UpstreamSID: o.UpstreamSID,
 		MFA: o.MFA, AuthTime: o.AuthTime, Created: now,
 		Client: o.Client, Agent: o.Agent[:min(len(o.Agent), maxAgent)],

@@ -3,6 +3,7 @@ package session_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"testing"
@@ -101,6 +102,31 @@ func in(t *testing.T, f func(t *testing.T, h *house)) {
 func pass(d time.Duration) {
 	<-time.After(d)
 	synctest.Wait()
+}
+
+// Who proved to be somebody before all sessions of that user were ended gets none, nor
+// keeps one when that happens a moment later.
+func TestSessionOfAnEpochThatIsOver(t *testing.T) {
+	in(t, func(t *testing.T, h *house) {
+		m := h.open()
+		began := func(o *session.Start) { o.Epoch = 1 }
+		_, ticket := h.begin(m, began)
+		if !found(m, ticket) {
+			t.Fatal("there is none although nothing has ended")
+		}
+		h.bob.Set(view("u1", 2, user.Active))
+		if found(m, ticket) {
+			t.Error("it outlives the epoch")
+		}
+		o := session.Start{UserID: "u1", Epoch: 1, Host: host}
+		if _, _, err := m.Begin(t.Context(), o); !errors.Is(err, session.ErrEnded) {
+			t.Errorf("%v, want %v", err, session.ErrEnded)
+		}
+		_, ticket = h.begin(m, func(o *session.Start) { o.Epoch = 2 })
+		if !found(m, ticket) {
+			t.Error("there is none in the new epoch")
+		}
+	})
 }
 
 func TestSessionIsWhatItBeganAs(t *testing.T) {
