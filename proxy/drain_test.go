@@ -146,8 +146,20 @@ func TestClosedListenerServesWhatIsHere(t *testing.T) {
 	}
 }
 
-// A reload ends the tunnels whose route it takes away, and no others.
-func TestSwapEndsTunnelsWithoutRoute(t *testing.T) {
+// A reload ends the tunnels whose route it takes away, or puts behind a gate that they did
+// not pass, and no others.
+func TestSwapEndsTunnels(t *testing.T) {
+	for name, change := range map[string]func(next, before *proxy.Route){
+		"without a route": func(next, _ *proxy.Route) { next.Name = "other" },
+		"before a gate": func(next, before *proxy.Route) {
+			next.Name, next.Gate = before.Name, &doorkeeper{verdict: bob}
+		},
+	} {
+		t.Run(name, func(t *testing.T) { swapEndsTunnel(t, change) })
+	}
+}
+
+func swapEndsTunnel(t *testing.T, change func(next, before *proxy.Route)) {
 	accept := "HTTP/1.1 101 X\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n"
 	var route *proxy.Route
 	var snap *proxy.Snapshot
@@ -175,12 +187,14 @@ func TestSwapEndsTunnelsWithoutRoute(t *testing.T) {
 	if err := echo(); err != nil {
 		t.Errorf("after a reload without changes: %v", err)
 	}
+	next := &proxy.Route{Backend: route.Backend}
+	change(next, route)
 	gone := same
-	gone.Routes = []*proxy.Route{{Name: "other", Backend: route.Backend}}
+	gone.Routes = []*proxy.Route{next}
 	gone.Prepare()
 	f.engine.Swap(&gone)
 	if err := echo(); err == nil {
-		t.Error("the tunnel outlives its route")
+		t.Error("the tunnel is open as before")
 	}
 	if r := f.record(); r.Status != 101 || r.BytesOut < 5 {
 		t.Errorf("status %d, %d bytes out", r.Status, r.BytesOut)

@@ -87,7 +87,7 @@ func (e *Engine) SetAccessLog(l AccessLog) {
 }
 
 // Swap makes s, which was Prepared, what new requests meet, and closes the
-// tunnels whose route it no longer has. Connections whose handshake would go another
+// tunnels whose route it no longer has, or has a gate before it. Connections whose handshake would go another
 // way now end in good order. It cannot fail. Swaps come one after the other.
 func (e *Engine) Swap(s *Snapshot) {
 	old := e.snapshot.Load()
@@ -99,7 +99,7 @@ func (e *Engine) Swap(s *Snapshot) {
 			c.outdate()
 		}
 		c.tunnels.each(func(t *tunnel) {
-			if !s.hasRoute(t.route, t.backend) {
+			if !s.keeps(t) {
 				t.cut()
 			}
 		})

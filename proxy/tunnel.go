@@ -26,6 +26,7 @@ type tunnel struct {
 	to             *backend.Server
 	server         *backend.Conn
 	limit          time.Duration // how long both may be silent
+	open           bool          // no gate stood before the route
 	cutClient      func()
 	moved          atomic.Int64 // when bytes moved last, in any direction
 
@@ -33,6 +34,12 @@ type tunnel struct {
 	once sync.Once
 	who  byte
 	err  error
+}
+
+// keeps tells whether a tunnel may stay now that s is in force: its route leads where it
+// did, and has no gate that the tunnel never passed.
+func (s *Snapshot) keeps(t *tunnel) bool {
+	return s.hasRoute(t.route, t.backend) && (!t.open || s.named[t.route].Gate == nil)
 }
 
 // cut ends the tunnel from another goroutine.
@@ -228,13 +235,13 @@ func (x *exchange) runTunnel(sent int64) {
 	limit := x.route.TunnelTimeout
 	t := &tunnel{
 		route: x.route.Name, backend: x.backend.Name(), to: x.server,
-		server: x.to, limit: limit,
+		server: x.to, limit: limit, open: x.route.Gate == nil,
 	}
 	client := x.tunnelClient(t)
 	t.moved.Store(netio.Now())
 	x.c.tunnels.add(t)
 	defer x.c.tunnels.remove(t)
-	if s := x.e.snapshot.Load(); !s.hasRoute(t.route, t.backend) ||
+	if !x.e.snapshot.Load().keeps(t) ||
 		x.route.CloseOnDown && !t.to.KeepsClients() { // looked at behind the line above, as by those who cut
 		return
 	}
