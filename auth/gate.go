@@ -162,6 +162,12 @@ func (g *Gate) agreed(v *user.View) bool {
 	return true
 }
 
+// Open implements gate.Gate.
+func (g *Gate) Open(q *gate.Question) bool {
+	asked := policy.Asked{Method: q.Method, Path: q.Path, Client: q.Client}
+	return g.o.Rule.Reach(asked) == policy.Allowed && g.o.Rule.Open(asked)
+}
+
 // Holds implements gate.Gate.
 func (g *Gate) Holds(p gate.Pass) bool {
 	var h holder

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"net/http"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"doorward/auth/session"
 	"doorward/auth/user"
 	"doorward/internal/gate"
+	"doorward/internal/netset"
 )
 
 func bindOf(browser string) string {
@@ -308,3 +310,33 @@ func TestOneCookieForADomain(t *testing.T) {
 }
 
 var _ gate.Pass = (*session.Session)(nil)
+
+// What was opened by a stranger stays open where strangers may come, whatever else
+// changes.
+func TestOpen(t *testing.T) {
+	h := newHouse(t)
+	inside := netset.New([]netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")})
+	with := func(o policy.Options) policy.Options {
+		o.Paths = func(path []byte) bool { return string(path) == "/open" }
+		return o
+	}
+	for name, c := range map[string]struct {
+		rule policy.Options
+		path string
+		want bool
+	}{
+		"public":                 {policy.Options{Public: true}, "", true},
+		"public for a network":   {policy.Options{Public: true, Networks: inside}, "", false},
+		"public, a wrong method": {policy.Options{Public: true, Methods: []string{"POST"}}, "", false},
+		"a public path":          {with(policy.Options{AnyUser: true}), "/open", true},
+		"another path":           {with(policy.Options{AnyUser: true}), "/", false},
+		"for any user":           {policy.Options{AnyUser: true}, "/open", false},
+	} {
+		q := &gate.Question{
+			Method: []byte("GET"), Path: []byte(c.path), Client: netip.MustParseAddr("192.0.2.1"),
+		}
+		if got := h.gate(c.rule).Open(q); got != c.want {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+}

@@ -151,7 +151,7 @@ func TestClosedListenerServesWhatIsHere(t *testing.T) {
 func TestSwapEndsTunnels(t *testing.T) {
 	for name, change := range map[string]func(next, before *proxy.Route){
 		"without a route": func(next, _ *proxy.Route) { next.Name = "other" },
-		"before a gate": func(next, before *proxy.Route) {
+		"behind a gate": func(next, before *proxy.Route) {
 			next.Name, next.Gate = before.Name, &doorkeeper{verdict: bob}
 		},
 	} {

@@ -86,9 +86,10 @@ func (e *Engine) SetAccessLog(l AccessLog) {
 	e.access.Store(&l)
 }
 
-// Swap makes s, which was Prepared, what new requests meet, and closes the
-// tunnels whose route it no longer has, or has a gate before it. Connections whose handshake would go another
-// way now end in good order. It cannot fail. Swaps come one after the other.
+// Swap makes s, which was Prepared, what new requests meet. Tunnels end whose route it no
+// longer has, or that let a stranger in where a gate now does not. Connections whose
+// handshake would go another way now end in good order. It cannot fail. Swaps come one
+// after the other.
 func (e *Engine) Swap(s *Snapshot) {
 	old := e.snapshot.Load()
 	s.takeTurns(old)

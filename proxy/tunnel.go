@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"doorward/internal/gate"
 	"doorward/internal/safe"
 	"doorward/proxy/backend"
 	"doorward/proxy/h1"
@@ -26,9 +27,10 @@ type tunnel struct {
 	to             *backend.Server
 	server         *backend.Conn
 	limit          time.Duration // how long both may be silent
-	open           bool          // no gate stood before the route
-	cutClient      func()
-	moved          atomic.Int64 // when bytes moved last, in any direction
+	// stranger is the request that was let in as nobody's, nil if it was somebody's.
+	stranger  *gate.Question
+	cutClient func()
+	moved     atomic.Int64 // when bytes moved last, in any direction
 
 	// once guards who ended the tunnel and how: what follows is its consequence.
 	once sync.Once
@@ -37,9 +39,25 @@ type tunnel struct {
 }
 
 // keeps tells whether a tunnel may stay now that s is in force: its route leads where it
-// did, and has no gate that the tunnel never passed.
+// did, and strangers may still come there. Whom a gate let in by name, a review judges.
 func (s *Snapshot) keeps(t *tunnel) bool {
-	return s.hasRoute(t.route, t.backend) && (!t.open || s.named[t.route].Gate == nil)
+	if !s.hasRoute(t.route, t.backend) {
+		return false
+	}
+	g := s.named[t.route].Gate
+	return g == nil || t.stranger == nil || g.Open(t.stranger)
+}
+
+// asStranger is the request as a later gate has to know it. The path is missing where
+// there was no gate yet; such a tunnel stays where everybody may come.
+func (x *exchange) asStranger() *gate.Question {
+	if x.verdict.Pass != nil {
+		return nil
+	}
+	return &gate.Question{
+		Method: bytes.Clone(x.req.Method), Path: bytes.Clone(x.question.Path),
+		Client: x.client.Addr(),
+	}
 }
 
 // cut ends the tunnel from another goroutine.
@@ -235,7 +253,7 @@ func (x *exchange) runTunnel(sent int64) {
 	limit := x.route.TunnelTimeout
 	t := &tunnel{
 		route: x.route.Name, backend: x.backend.Name(), to: x.server,
-		server: x.to, limit: limit, open: x.route.Gate == nil,
+		server: x.to, limit: limit, stranger: x.asStranger(),
 	}
 	client := x.tunnelClient(t)
 	t.moved.Store(netio.Now())

@@ -63,4 +63,7 @@ type Gate interface {
 	// Holds tells whether what this pass has opened may stay open: whether the
 	// session still is, and its user may still come here.
 	Holds(p Pass) bool
+	// Open tells whether what a request has opened as nobody in particular may stay
+	// open. Method, Path and Client are all that is looked at of q.
+	Open(q *Question) bool
 }
