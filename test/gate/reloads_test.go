@@ -1,7 +1,6 @@
 package gate_test
 
 import (
-	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -64,49 +63,6 @@ func TestReloadsThatShutDoors(t *testing.T) {
 	for name, l := range stays {
 		if !l.goes() {
 			t.Errorf("%s has ended", name)
-		}
-	}
-}
-
-// What browsers ask before they send a request of another site's page goes as the route
-// says: to the server as nobody's, to nobody, or it is answered.
-func TestPreflightsOverAnEdge(t *testing.T) {
-	h := newLastingHouse(t, "")
-	bob := h.somebody("bob")
-	for rule, want := range map[string]struct {
-		status int
-		origin string
-	}{
-		`preflight = "pass"`: {http.StatusOK, ""},
-		`preflight = "deny"`: {http.StatusUnauthorized, ""},
-		"preflight = \"answer\"\norigins = [\"spa.example\"]": {
-			http.StatusNoContent, "https://spa.example"},
-	} {
-		site := h.site
-		site.Text = strings.Replace(site.Text, `access = "any-user"`, "access = \"any-user\"\n"+rule, 1)
-		if err := h.Edge.Reload(site); err != nil {
-			t.Fatal(err)
-		}
-		for who, b := range map[string]*browser{"a stranger": h.browser(), "bob": bob} {
-			r, err := http.NewRequestWithContext(t.Context(), http.MethodOptions, "https://app.example/", nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			r.Header.Set("Origin", "https://spa.example")
-			r.Header.Set("Access-Control-Request-Method", "PUT")
-			a, err := b.Do(r)
-			if err != nil {
-				t.Fatal(err)
-			}
-			text, err := io.ReadAll(a.Body)
-			_ = a.Body.Close()
-			if who == "bob" && rule == `preflight = "deny"` {
-				continue // his cookie says who he is
-			}
-			if err != nil || a.StatusCode != want.status || strings.Contains(string(text), "bob") ||
-				a.Header.Get("Access-Control-Allow-Origin") != want.origin {
-				t.Errorf("%s, %s: %d %v\n%s", rule, who, a.StatusCode, a.Header, text)
-			}
 		}
 	}
 }
