@@ -234,7 +234,7 @@ func (c bearerCase) demand() string {
 func TestWhatATokenOfAProviderOpenedEndsWithIt(t *testing.T) {
 	h := newBearerHouse(t)
 	over := h.unshownOver(t, false)
-	end := time.Now().Add(4 * time.Second).Truncate(time.Second)
+	end := time.Now().Add(5 * time.Second).Truncate(time.Second)
 	short, long := h.token(t, claiming("exp", end.Unix())), h.token(t, nil)
 	ends, stays := map[string]*lasting{}, map[string]*lasting{}
 	for name, over := range over {
