@@ -3,6 +3,7 @@ package auth
 import (
 	"bytes"
 	"net/http"
+	"net/netip"
 
 	"doorward/auth/assert"
 	"doorward/auth/cookie"
@@ -161,6 +162,9 @@ func (g *Gate) agreed(v *user.View) bool {
 	v.Cache.Put(g, true)
 	return true
 }
+
+// Near implements gate.Gate.
+func (g *Gate) Near(client netip.Addr) bool { return g.o.Rule.Near(client) }
 
 // Open implements gate.Gate.
 func (g *Gate) Open(q *gate.Question) bool {

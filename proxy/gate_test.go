@@ -4,6 +4,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -17,12 +18,15 @@ import (
 // doorkeeper is a gate that says what the test wants.
 type doorkeeper struct {
 	verdict func(q *gate.Question) gate.Verdict
-	shut    atomic.Bool
+	// Shut is for everybody, far for whoever comes from here.
+	shut, far atomic.Bool
 }
 
 func (d *doorkeeper) Check(q *gate.Question) gate.Verdict { return d.verdict(q) }
 
 func (d *doorkeeper) Holds(gate.Pass) bool { return !d.shut.Load() }
+
+func (d *doorkeeper) Near(client netip.Addr) bool { return client.IsLoopback() && !d.far.Load() }
 
 func (d *doorkeeper) Open(q *gate.Question) bool { return string(q.Path) == "/open" }
 

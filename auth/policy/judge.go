@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"net/netip"
 	"slices"
 
 	"doorward/auth/user"
@@ -49,10 +50,15 @@ func (r *Rule) Reach(a Asked) Decision {
 	if len(r.methods) > 0 && !containsBytes(r.methods, a.Method) {
 		return WrongMethod
 	}
-	if r.networks != nil && !r.networks.Contains(a.Client) {
+	if !r.Near(a.Client) {
 		return WrongNetwork
 	}
 	return Allowed
+}
+
+// Near tells whether the network of a client is one to come from.
+func (r *Rule) Near(client netip.Addr) bool {
+	return r.networks == nil || r.networks.Contains(client)
 }
 
 // Judge decides about a user who has signed in with the provider, by a second factor

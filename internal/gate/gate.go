@@ -63,6 +63,9 @@ type Gate interface {
 	// Holds tells whether what this pass has opened may stay open: whether the
 	// session still is, and its user may still come here.
 	Holds(p Pass) bool
+	// Near tells whether what somebody has opened from an address may stay open, as far
+	// as that goes by networks.
+	Near(client netip.Addr) bool
 	// Open tells whether what a request has opened as nobody in particular may stay
 	// open. Method, Path and Client are all that is looked at of q.
 	Open(q *Question) bool

@@ -18,23 +18,23 @@ import (
 	"doorward/internal/edgetest"
 )
 
-// unshownServer tells what it was asked, and keeps it.
-type unshownServer struct {
+// protocolsServer tells what it was asked, and keeps it.
+type protocolsServer struct {
 	*httptest.Server
 
 	mu  sync.Mutex
 	saw []string // "METHOD host path"
 }
 
-func newUnshownServer(t *testing.T) *unshownServer {
-	s := new(unshownServer)
+func newProtocolsServer(t *testing.T) *protocolsServer {
+	s := new(protocolsServer)
 	s.Server = httptest.NewServer(s)
 	t.Cleanup(s.Close)
 	return s
 }
 
 // ServeHTTP implements http.Handler.
-func (s *unshownServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (s *protocolsServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	s.saw = append(s.saw, r.Method+" "+r.Host+" "+r.URL.Path)
 	s.mu.Unlock()
@@ -51,16 +51,16 @@ func (s *unshownServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // seen returns what the server was asked since the last time.
-func (s *unshownServer) seen() (saw []string) {
+func (s *protocolsServer) seen() (saw []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	saw, s.saw = s.saw, nil
 	return saw
 }
 
-// unshownOver are clients that follow nothing and keep no cookies, one per protocol. HTTP/3
+// protocolsOver are clients that follow nothing and keep no cookies, one per protocol. HTTP/3
 // is there where the edge has it.
-func (h *gatedHouse) unshownOver(t *testing.T, http3 bool) map[string]http.RoundTripper {
+func (h *gatedHouse) protocolsOver(t *testing.T, http3 bool) map[string]http.RoundTripper {
 	all := map[string]http.RoundTripper{}
 	for name, protocol := range map[string]string{"HTTP/1.1": "http/1.1", "HTTP/2": "h2"} {
 		transport := &http.Transport{
@@ -74,13 +74,13 @@ func (h *gatedHouse) unshownOver(t *testing.T, http3 bool) map[string]http.Round
 		all[name] = transport
 	}
 	if http3 {
-		all["HTTP/3"] = h.unshownQUIC(t)
+		all["HTTP/3"] = h.protocolsQUIC(t)
 	}
 	return all
 }
 
-// unshownQUIC speaks HTTP/3 with the edge, whatever host is asked for.
-func (h *gatedHouse) unshownQUIC(t *testing.T) *http3.Transport {
+// protocolsQUIC speaks HTTP/3 with the edge, whatever host is asked for.
+func (h *gatedHouse) protocolsQUIC(t *testing.T) *http3.Transport {
 	transport := &http3.Transport{
 		TLSClientConfig: &tls.Config{RootCAs: h.Roots()},
 		Dial: func(ctx context.Context, _ string, c *tls.Config, q *quic.Config) (*quic.Conn, error) {
@@ -91,16 +91,16 @@ func (h *gatedHouse) unshownQUIC(t *testing.T) *http3.Transport {
 	return transport
 }
 
-// unshownAnswer is an answer as a whole.
-type unshownAnswer struct {
+// protocolsAnswer is an answer as a whole.
+type protocolsAnswer struct {
 	*http.Response
 	body string
 }
 
-// unshownAsk sends "METHOD URL" with fields given as "Name: value".
-func unshownAsk(
+// protocolsAsk sends "METHOD URL" with fields given as "Name: value".
+func protocolsAsk(
 	t *testing.T, over http.RoundTripper, line string, fields ...string,
-) unshownAnswer {
+) protocolsAnswer {
 	t.Helper()
 	method, url, _ := strings.Cut(line, " ")
 	ctx, cancel := context.WithTimeout(t.Context(), edgetest.Patience)
@@ -122,8 +122,8 @@ func unshownAsk(
 	if err != nil {
 		t.Fatalf("%s: %v", line, err)
 	}
-	return unshownAnswer{a, string(body)}
+	return protocolsAnswer{a, string(body)}
 }
 
-// unshownMajor is the version that a protocol's name means.
-func unshownMajor(name string) int { return int(name[len("HTTP/")] - '0') }
+// protocolsMajor is the version that a protocol's name means.
+func protocolsMajor(name string) int { return int(name[len("HTTP/")] - '0') }

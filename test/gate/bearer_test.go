@@ -22,11 +22,11 @@ const (
 // scope for whoever it is, and one that takes no tokens.
 type bearerHouse struct {
 	*entraHouse
-	saw *unshownServer
+	saw *protocolsServer
 }
 
 func newBearerHouse(t *testing.T) *bearerHouse {
-	server := newUnshownServer(t)
+	server := newProtocolsServer(t)
 	h := &bearerHouse{&entraHouse{entra: startEntra(t, nil)}, server}
 	address := strings.TrimPrefix(h.entra.URL, "https://")
 	h.world = newProviderWorld(t, map[string]string{entraLogin: address, entraGraph: address})
@@ -90,12 +90,12 @@ func TestTokensOfAProviderPass(t *testing.T) {
 	person := func(a *entratest.API) {
 		a.User, a.Roles, a.Scopes = entraOfAnn, nil, []string{"x", "Orders.All"}
 	}
-	for name, over := range h.unshownOver(t, false) {
+	for name, over := range h.protocolsOver(t, false) {
 		t.Run("a program over "+name, func(t *testing.T) {
 			forged := []string{"X-Who: root", "X_Who: root", "X-Roles: root"}
-			a := unshownAsk(t, over, "GET https://role.example/",
+			a := protocolsAsk(t, over, "GET https://role.example/",
 				append(forged, "Authorization: Bearer "+h.token(t, nil))...)
-			if a.StatusCode != 200 || a.ProtoMajor != unshownMajor(name) ||
+			if a.StatusCode != 200 || a.ProtoMajor != protocolsMajor(name) ||
 				strings.Contains(a.body, "root") ||
 				strings.Count(a.body, "X-Who: azure-ad:"+entratest.TenantID+"/") != 1 ||
 				!strings.Contains(a.body, "X-Roles: Orders.Read\r\n") {
@@ -103,7 +103,7 @@ func TestTokensOfAProviderPass(t *testing.T) {
 			}
 		})
 		t.Run("a person over "+name, func(t *testing.T) {
-			a := unshownAsk(t, over, "POST https://any.example/",
+			a := protocolsAsk(t, over, "POST https://any.example/",
 				"Authorization: bearer "+h.token(t, person))
 			if a.StatusCode != 200 || !strings.Contains(a.body, "X-Who: azure-ad:") {
 				t.Errorf("%d\n%s", a.StatusCode, a.body)
@@ -178,7 +178,7 @@ func (h *bearerHouse) bearerCases(t *testing.T) map[string]bearerCase {
 func TestTokensOfAProviderAreRefused(t *testing.T) {
 	h := newBearerHouse(t)
 	cases := h.bearerCases(t)
-	over := h.unshownOver(t, false)
+	over := h.protocolsOver(t, false)
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			for protocol, over := range over {
@@ -186,7 +186,7 @@ func TestTokensOfAProviderAreRefused(t *testing.T) {
 				if c.authorization != "" {
 					fields = append(fields, "Authorization: "+c.authorization)
 				}
-				a := unshownAsk(t, over, "GET https://"+c.host+".example/", fields...)
+				a := protocolsAsk(t, over, "GET https://"+c.host+".example/", fields...)
 				asks := strings.Join(a.Header.Values("WWW-Authenticate"), " | ")
 				if want := c.demand(); a.StatusCode != c.status || asks != want ||
 					a.Header.Get("Location") != "" {
@@ -211,7 +211,7 @@ func TestTokensOfAProviderAreRefused(t *testing.T) {
 	if hosts := h.world.strangers(known...); len(hosts) > 0 {
 		t.Errorf("tokens made the edge ask %q", hosts)
 	}
-	if a := unshownAsk(t, over["HTTP/2"], "GET https://role.example/",
+	if a := protocolsAsk(t, over["HTTP/2"], "GET https://role.example/",
 		"Authorization: Bearer "+h.token(t, nil)); a.StatusCode != 200 {
 		t.Errorf("after all of these a good one gets %d", a.StatusCode)
 	}
@@ -233,7 +233,7 @@ func (c bearerCase) demand() string {
 // What a token has opened ends with it.
 func TestWhatATokenOfAProviderOpenedEndsWithIt(t *testing.T) {
 	h := newBearerHouse(t)
-	over := h.unshownOver(t, false)
+	over := h.protocolsOver(t, false)
 	end := time.Now().Add(5 * time.Second).Truncate(time.Second)
 	short, long := h.token(t, claiming("exp", end.Unix())), h.token(t, nil)
 	ends, stays := map[string]*lasting{}, map[string]*lasting{}
@@ -248,7 +248,7 @@ func TestWhatATokenOfAProviderOpenedEndsWithIt(t *testing.T) {
 		if !stays[name].goes() {
 			t.Errorf("over %s that of another token has ended", name)
 		}
-		a := unshownAsk(t, over, "GET https://role.example/", "Authorization: Bearer "+short)
+		a := protocolsAsk(t, over, "GET https://role.example/", "Authorization: Bearer "+short)
 		if a.StatusCode != 401 ||
 			!strings.Contains(a.Header.Get("WWW-Authenticate"), "invalid_token") {
 			t.Errorf("over %s a token that was good gets %d", name, a.StatusCode)

@@ -14,17 +14,17 @@ import (
 )
 
 // newHTTP3House has HTTP/3 beside the others.
-func newHTTP3House(t *testing.T) (*gatedHouse, *unshownServer) {
-	server := newUnshownServer(t)
+func newHTTP3House(t *testing.T) (*gatedHouse, *protocolsServer) {
+	server := newProtocolsServer(t)
 	site := providerSite(server.URL, "", "")
 	site.Listen = "http3 = true"
 	return &gatedHouse{edgetest.Start(t, site), t}, server
 }
 
-// unshownBrowser is a browser that does everything over HTTP/3, signing in too.
-func (h *gatedHouse) unshownBrowser() *browser {
+// quicBrowser is a browser that does everything over HTTP/3, signing in too.
+func (h *gatedHouse) quicBrowser() *browser {
 	b := h.browser()
-	b.Transport = h.unshownQUIC(h.t)
+	b.Transport = h.protocolsQUIC(h.t)
 	return b
 }
 
@@ -32,9 +32,9 @@ func (h *gatedHouse) unshownBrowser() *browser {
 func TestGateOverHTTP3(t *testing.T) {
 	h, server := newHTTP3House(t)
 	h.administrator()
-	over := h.unshownQUIC(t)
+	over := h.protocolsQUIC(t)
 	visit := []string{"Accept: text/html", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document"}
-	a := unshownAsk(t, over, "GET https://app.example/x?y=1", visit...)
+	a := protocolsAsk(t, over, "GET https://app.example/x?y=1", visit...)
 	to, err := url.Parse(a.Header.Get("Location"))
 	if err != nil || a.StatusCode != 302 || to.Host != "login.example" || a.ProtoMajor != 3 {
 		t.Errorf("a page: %d to %q over %s", a.StatusCode, to, a.Proto)
@@ -44,7 +44,7 @@ func TestGateOverHTTP3(t *testing.T) {
 		"a stream":              {"Accept: text/event-stream"},
 		"a ticket that is none": {"Cookie: __Host-doorward=" + strings.Repeat("x", 44)},
 	} {
-		a := unshownAsk(t, over, "GET https://app.example/x", fields...)
+		a := protocolsAsk(t, over, "GET https://app.example/x", fields...)
 		if a.StatusCode != 401 || a.Header.Get("WWW-Authenticate") == "" ||
 			!strings.Contains(a.body, "unauthenticated") || a.Header.Get("Location") != "" {
 			t.Errorf("%s: %d %v\n%s", what, a.StatusCode, a.Header, a.body)
@@ -53,7 +53,7 @@ func TestGateOverHTTP3(t *testing.T) {
 	if saw := server.seen(); saw != nil {
 		t.Errorf("the server was asked %q by nobody", saw)
 	}
-	b := h.unshownBrowser()
+	b := h.quicBrowser()
 	p := b.signIn("https://app.example/x?y=1", "alice", gatePassword)
 	if p.status != 200 || p.url != "https://app.example/x?y=1" ||
 		strings.Count(p.body, "X-Authentik-Username: alice\r\n") != 1 ||
@@ -76,7 +76,7 @@ func TestAcceptance07OverHTTP3(t *testing.T) {
 	alice := h.administrator()
 	alice.open("https://app.example/")
 	mine := "Cookie: " + alice.cookies("app.example")
-	over := h.unshownQUIC(t)
+	over := h.protocolsQUIC(t)
 	for name, at := range map[string]struct {
 		url, cookie string
 		known       bool
@@ -90,11 +90,11 @@ func TestAcceptance07OverHTTP3(t *testing.T) {
 			all := []string{at.cookie}
 			var seen []string
 			for _, field := range claimed {
-				one := unshownAsk(t, over, "GET "+at.url, at.cookie, field+": root")
+				one := protocolsAsk(t, over, "GET "+at.url, at.cookie, field+": root")
 				seen, all = append(seen, one.body), append(all, field+": root")
 			}
-			seen = append(seen, unshownAsk(t, over, "GET "+at.url, all...).body,
-				unshownTrailers(t, over, at.url, at.cookie))
+			seen = append(seen, protocolsAsk(t, over, "GET "+at.url, all...).body,
+				quicTrailers(t, over, at.url, at.cookie))
 			for _, text := range seen[:len(seen)-1] {
 				if !strings.HasPrefix(text, "GET ") {
 					t.Errorf("the server did not answer but\n%s", text)
@@ -105,8 +105,8 @@ func TestAcceptance07OverHTTP3(t *testing.T) {
 	}
 }
 
-// unshownTrailers sends the fields behind a body, and returns what the server saw.
-func unshownTrailers(t *testing.T, over http.RoundTripper, url, cookie string) string {
+// quicTrailers sends the fields behind a body, and returns what the server saw.
+func quicTrailers(t *testing.T, over http.RoundTripper, url, cookie string) string {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPut, url,
 		io.NopCloser(strings.NewReader("x")))
@@ -131,12 +131,12 @@ func unshownTrailers(t *testing.T, over http.RoundTripper, url, cookie string) s
 	return string(body)
 }
 
-// unshownTunnel asks for a protocol over a stream of HTTP/3 (RFC 9220).
-func (h *gatedHouse) unshownTunnel(
+// quicTunnel asks for a protocol over a stream of HTTP/3 (RFC 9220).
+func (h *gatedHouse) quicTunnel(
 	t *testing.T, protocol string, fields ...string,
 ) (*http3.RequestStream, *http.Response, error) {
 	t.Helper()
-	over := h.unshownQUIC(t)
+	over := h.protocolsQUIC(t)
 	tls := over.TLSClientConfig.Clone()
 	tls.ServerName, tls.NextProtos = "app.example", []string{http3.NextProtoH3}
 	conn, err := over.Dial(t.Context(), "", tls, nil)
@@ -186,7 +186,7 @@ func TestWebSocketsOverHTTP3(t *testing.T) {
 		"WS-11_a_page_elsewhere": {403, []string{mine, "Origin: https://evil.example"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, a, err := h.unshownTunnel(t, "websocket", c.fields...)
+			_, a, err := h.quicTunnel(t, "websocket", c.fields...)
 			if err != nil || a.StatusCode != c.status || a.Header.Get("Location") != "" {
 				t.Errorf("%+v, %v, want %d", a, err, c.status)
 			}
@@ -194,7 +194,7 @@ func TestWebSocketsOverHTTP3(t *testing.T) {
 	}
 	t.Run("to something else than a WebSocket", func(t *testing.T) {
 		for _, protocol := range []string{"connect-udp", "connect-ip", ""} {
-			if _, a, err := h.unshownTunnel(t, protocol, mine, own); err == nil && a.StatusCode < 400 {
+			if _, a, err := h.quicTunnel(t, protocol, mine, own); err == nil && a.StatusCode < 400 {
 				t.Errorf("%q: %d", protocol, a.StatusCode)
 			}
 		}
@@ -203,7 +203,7 @@ func TestWebSocketsOverHTTP3(t *testing.T) {
 		t.Errorf("the server was asked %q", saw)
 	}
 	t.Run("WS-12_one that goes on ends with its session", func(t *testing.T) {
-		s, a, err := h.unshownTunnel(t, "websocket", mine, own)
+		s, a, err := h.quicTunnel(t, "websocket", mine, own)
 		if err != nil || a.StatusCode != 200 {
 			t.Fatalf("%+v, %v", a, err)
 		}

@@ -8,7 +8,7 @@ import (
 	"doorward/internal/edgetest"
 )
 
-const unshownPreflightRoute = `
+const preflightRoute = `
 	[[route]]
 	hosts = ["NAME.example"]
 	backend = "app"
@@ -17,8 +17,8 @@ const unshownPreflightRoute = `
 
 // newPreflightHouse has a route for each way to treat preflights, and for the rules that
 // hold for them as well.
-func newPreflightHouse(t *testing.T) (*gatedHouse, *unshownServer) {
-	server := newUnshownServer(t)
+func newPreflightHouse(t *testing.T) (*gatedHouse, *protocolsServer) {
+	server := newProtocolsServer(t)
 	site := edgetest.Config{Listen: "http3 = true", Text: `
 		[sign_in]
 		host = "login.example"
@@ -34,7 +34,7 @@ func newPreflightHouse(t *testing.T) (*gatedHouse, *unshownServer) {
 		"reads":  `access = { any_user = true, methods = ["GET"] }`,
 		"afar":   `access = { any_user = true, networks = ["elsewhere"] }`,
 	} {
-		site.Text += strings.Replace(unshownPreflightRoute, "NAME", name, 1) + keys + "\n"
+		site.Text += strings.Replace(preflightRoute, "NAME", name, 1) + keys + "\n"
 	}
 	return &gatedHouse{edgetest.Start(t, site), t}, server
 }
@@ -54,19 +54,19 @@ func TestPreflightsOfNobody(t *testing.T) {
 	alice := h.administrator()
 	alice.open("https://pass.example/")
 	server.seen()
-	for name, over := range h.unshownOver(t, true) {
+	for name, over := range h.protocolsOver(t, true) {
 		t.Run(name, func(t *testing.T) {
-			passes := unshownAsk(t, over, "OPTIONS https://pass.example/x", preflightFields...)
-			unshownNobodys(t, passes, server.seen())
+			passes := protocolsAsk(t, over, "OPTIONS https://pass.example/x", preflightFields...)
+			preflightNobodys(t, passes, server.seen())
 			cookies := append([]string{"Cookie: " + alice.cookies("pass.example")}, preflightFields...)
-			passes = unshownAsk(t, over, "OPTIONS https://pass.example/x", cookies...)
-			unshownNobodys(t, passes, server.seen())
-			a := unshownAsk(t, over, "OPTIONS https://deny.example/x", preflightFields...)
-			unshownRefused(t, "deny", a, 401)
+			passes = protocolsAsk(t, over, "OPTIONS https://pass.example/x", cookies...)
+			preflightNobodys(t, passes, server.seen())
+			a := protocolsAsk(t, over, "OPTIONS https://deny.example/x", preflightFields...)
+			preflightRefused(t, "deny", a, 401)
 			if a.Header.Get("WWW-Authenticate") == "" {
 				t.Error("deny: nothing says how to come in")
 			}
-			a = unshownAsk(t, over, "OPTIONS https://answer.example/x", preflightFields...)
+			a = protocolsAsk(t, over, "OPTIONS https://answer.example/x", preflightFields...)
 			if a.StatusCode != 204 || a.body != "" || a.Header.Get("X-Server") != "" ||
 				a.Header.Get("Access-Control-Allow-Origin") != "https://spa.example" ||
 				a.Header.Get("Access-Control-Allow-Methods") != "PUT" ||
@@ -76,12 +76,12 @@ func TestPreflightsOfNobody(t *testing.T) {
 				t.Errorf("answer: %d %v", a.StatusCode, a.Header)
 			}
 			foreign := append([]string{"Origin: https://evil.example"}, preflightFields[1:]...)
-			a = unshownAsk(t, over, "OPTIONS https://answer.example/x", foreign...)
-			unshownAllowsNone(t, "another origin", a)
-			a = unshownAsk(t, over, "OPTIONS https://reads.example/x", preflightFields...)
-			unshownRefused(t, "for a method that nobody may use", a, 403)
-			a = unshownAsk(t, over, "OPTIONS https://afar.example/x", preflightFields...)
-			unshownRefused(t, "from a network that may not", a, 403)
+			a = protocolsAsk(t, over, "OPTIONS https://answer.example/x", foreign...)
+			preflightAllowsNone(t, "another origin", a)
+			a = protocolsAsk(t, over, "OPTIONS https://reads.example/x", preflightFields...)
+			preflightRefused(t, "for a method that nobody may use", a, 403)
+			a = protocolsAsk(t, over, "OPTIONS https://afar.example/x", preflightFields...)
+			preflightRefused(t, "from a network that may not", a, 403)
 			if saw := server.seen(); saw != nil {
 				t.Errorf("the server was asked %q", saw)
 			}
@@ -89,8 +89,8 @@ func TestPreflightsOfNobody(t *testing.T) {
 	}
 }
 
-// unshownNobodys fails the test unless the server got a preflight that is nobody's.
-func unshownNobodys(t *testing.T, a unshownAnswer, saw []string) {
+// preflightNobodys fails the test unless the server got a preflight that is nobody's.
+func preflightNobodys(t *testing.T, a protocolsAnswer, saw []string) {
 	t.Helper()
 	if a.StatusCode != 200 || len(saw) != 1 || saw[0] != "OPTIONS pass.example /x" {
 		t.Fatalf("%d, and the server was asked %q", a.StatusCode, saw)
@@ -106,16 +106,16 @@ func unshownNobodys(t *testing.T, a unshownAnswer, saw []string) {
 	}
 }
 
-// unshownRefused fails the test unless a request is refused, and no page may read why.
-func unshownRefused(t *testing.T, what string, a unshownAnswer, status int) {
+// preflightRefused fails the test unless a request is refused, and no page may read why.
+func preflightRefused(t *testing.T, what string, a protocolsAnswer, status int) {
 	t.Helper()
 	if a.StatusCode != status || a.Header.Get("Location") != "" {
 		t.Errorf("%s: %d to %q, want %d", what, a.StatusCode, a.Header.Get("Location"), status)
 	}
-	unshownAllowsNone(t, what, a)
+	preflightAllowsNone(t, what, a)
 }
 
-func unshownAllowsNone(t *testing.T, what string, a unshownAnswer) {
+func preflightAllowsNone(t *testing.T, what string, a protocolsAnswer) {
 	t.Helper()
 	for name := range a.Header {
 		if strings.HasPrefix(name, "Access-Control-Allow") {
@@ -135,12 +135,12 @@ func TestWhatIsNoPreflight(t *testing.T) {
 		"PATH-25_another method":            {"PUT", preflightFields[0], preflightFields[1]},
 		"PATH-25_a method in small letters": {"options", preflightFields[0], preflightFields[1]},
 	}
-	for name, over := range h.unshownOver(t, true) {
+	for name, over := range h.protocolsOver(t, true) {
 		for what, ask := range asks {
 			t.Run(what+" over "+name, func(t *testing.T) {
 				for _, host := range []string{"pass", "answer", "deny"} {
-					a := unshownAsk(t, over, ask[0]+" https://"+host+".example/x", ask[1:]...)
-					unshownRefused(t, host, a, 401)
+					a := protocolsAsk(t, over, ask[0]+" https://"+host+".example/x", ask[1:]...)
+					preflightRefused(t, host, a, 401)
 				}
 			})
 		}

@@ -10,25 +10,25 @@ import (
 	"doorward/internal/edgetest"
 )
 
-// unshownStreams are all ways in which an answer lasts at any host of the house.
-func unshownStreams() map[string]func(*lastingHouse, *browser, string) *lasting {
+// reloadStreams are all ways in which an answer lasts at any host of the house.
+func reloadStreams() map[string]func(*lastingHouse, *browser, string) *lasting {
 	kinds := lastingKinds()
 	delete(kinds, "gRPC") // which has a host of its own
 	return kinds
 }
 
-// unshownHold opens all of them, which have to go on.
-func (h *lastingHouse) unshownHold(b *browser, host string) map[string]*lasting {
+// reloadHold opens all of them, which have to go on.
+func (h *lastingHouse) reloadHold(b *browser, host string) map[string]*lasting {
 	h.t.Helper()
 	all := map[string]*lasting{}
-	for name, open := range unshownStreams() {
+	for name, open := range reloadStreams() {
 		all[name+" at "+host] = open(h, b, host)
 	}
-	unshownGo(h.t, all)
+	reloadGo(h.t, all)
 	return all
 }
 
-func unshownGo(t *testing.T, all map[string]*lasting) {
+func reloadGo(t *testing.T, all map[string]*lasting) {
 	t.Helper()
 	for name, l := range all {
 		if !l.goes() {
@@ -37,8 +37,8 @@ func unshownGo(t *testing.T, all map[string]*lasting) {
 	}
 }
 
-// unshownEnd fails the test unless all end within a second from now.
-func unshownEnd(t *testing.T, all map[string]*lasting) {
+// reloadEnd fails the test unless all end within a second from now.
+func reloadEnd(t *testing.T, all map[string]*lasting) {
 	t.Helper()
 	late := make(chan string)
 	for name, l := range all {
@@ -56,8 +56,8 @@ func unshownEnd(t *testing.T, all map[string]*lasting) {
 	}
 }
 
-// unshownReload puts a configuration in force that differs in one place.
-func (h *lastingHouse) unshownReload(before, after string) {
+// reloadWith puts a configuration in force that differs in one place.
+func (h *lastingHouse) reloadWith(before, after string) {
 	h.t.Helper()
 	site := h.site
 	site.Text = strings.Replace(site.Text, before, after, 1)
@@ -69,20 +69,20 @@ func (h *lastingHouse) unshownReload(before, after string) {
 	}
 }
 
-// unshownTalk is connections that stay open across reloads, one per protocol.
-type unshownTalk struct {
+// reloadTalk is connections that stay open across reloads, one per protocol.
+type reloadTalk struct {
 	h    *lastingHouse
 	text *edgetest.Client
 	f    *edgetest.Frames
 	next uint32
 }
 
-func (h *lastingHouse) unshownTalk(host string) *unshownTalk {
-	return &unshownTalk{h, h.DialTLS(h.t, host), h.DialHTTP2(h.t, host), 1}
+func (h *lastingHouse) reloadTalk(host string) *reloadTalk {
+	return &reloadTalk{h, h.DialTLS(h.t, host), h.DialHTTP2(h.t, host), 1}
 }
 
 // expect asks for a page on both, as a program with cookies.
-func (k *unshownTalk) expect(t *testing.T, host, cookies, status string) {
+func (k *reloadTalk) expect(t *testing.T, host, cookies, status string) {
 	t.Helper()
 	request := "GET / HTTP/1.1⏎Host: " + host + "⏎"
 	fields := edgetest.Get(host, "/")
@@ -102,8 +102,8 @@ func (k *unshownTalk) expect(t *testing.T, host, cookies, status string) {
 	}
 }
 
-// unshownStaff is the route of the group, as it stands in the file.
-func unshownStaff(t *testing.T, h *lastingHouse) string {
+// reloadStaff is the route of the group, as it stands in the file.
+func reloadStaff(t *testing.T, h *lastingHouse) string {
 	t.Helper()
 	parts := strings.SplitAfter(h.site.Text, "[[route]]")
 	for _, part := range parts {
@@ -121,31 +121,31 @@ func unshownStaff(t *testing.T, h *lastingHouse) string {
 func TestAReloadThatRemovesAGatedRoute(t *testing.T) {
 	h := newLastingHouse(t, "")
 	bob, eve := h.somebody("bob"), h.somebody("eve")
-	gone, stays := h.unshownHold(bob, "staff.example"), h.unshownHold(bob, "app.example")
-	theirs := h.unshownHold(eve, "staff.example")
-	talk := h.unshownTalk("staff.example")
+	gone, stays := h.reloadHold(bob, "staff.example"), h.reloadHold(bob, "app.example")
+	theirs := h.reloadHold(eve, "staff.example")
+	talk := h.reloadTalk("staff.example")
 	cookies := bob.cookies("staff.example")
 	talk.expect(t, "staff.example", cookies, "OK")
-	h.unshownReload(unshownStaff(t, h), "")
-	sockets := unshownTake(gone, "WebSocket")
-	maps.Copy(sockets, unshownTake(theirs, "WebSocket"))
-	unshownEnd(t, sockets)
-	unshownGo(t, stays)
-	unshownGo(t, gone)
+	h.reloadWith(reloadStaff(t, h), "")
+	sockets := reloadTake(gone, "WebSocket")
+	maps.Copy(sockets, reloadTake(theirs, "WebSocket"))
+	reloadEnd(t, sockets)
+	reloadGo(t, stays)
+	reloadGo(t, gone)
 	talk.expect(t, "staff.example", cookies, "Misdirected Request")
 	talk.expect(t, "staff.example", "", "Misdirected Request")
 	bob.send("/sign_out", url.Values{})
-	unshownEnd(t, gone)
-	unshownEnd(t, stays)
-	unshownGo(t, theirs)
+	reloadEnd(t, gone)
+	reloadEnd(t, stays)
+	reloadGo(t, theirs)
 	if _, err := h.LeaveGroup(t.Context(), "staff", "eve"); err != nil {
 		t.Fatal(err)
 	}
-	unshownEnd(t, theirs) // by the rule that they began with
+	reloadEnd(t, theirs) // by the rule that they began with
 }
 
-// unshownTake takes those out whose names begin so.
-func unshownTake(all map[string]*lasting, prefix string) map[string]*lasting {
+// reloadTake takes those out whose names begin so.
+func reloadTake(all map[string]*lasting, prefix string) map[string]*lasting {
 	taken := map[string]*lasting{}
 	for name, l := range all {
 		if strings.HasPrefix(name, prefix) {
@@ -162,7 +162,7 @@ func TestAReloadThatDemandsMore(t *testing.T) {
 	h := newLastingHouse(t, "")
 	const before = `access = { groups = ["staff"] }`
 	bob := h.somebody("bob")
-	talk := h.unshownTalk("staff.example")
+	talk := h.reloadTalk("staff.example")
 	cookies := bob.cookies("staff.example")
 	for name, c := range map[string]struct {
 		access string
@@ -172,6 +172,7 @@ func TestAReloadThatDemandsMore(t *testing.T) {
 		"a_role":           {`{ roles = ["Chief"] }`, false},
 		"other_users":      {`{ users = ["eve"] }`, false},
 		"nobody":           {`{ groups = [] }`, false},
+		"another_network":  {`{ groups = ["staff"], networks = ["192.0.2.0/24"] }`, false},
 		"a_second_factor":  {`{ groups = ["staff"], mfa = true }`, false},
 		"one_of_two":       {`{ groups = ["chiefs", "staff"] }`, true},
 		"this_user":        {`{ users = ["bob"] }`, true},
@@ -182,18 +183,18 @@ func TestAReloadThatDemandsMore(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := h.endsAs(t)
-			h.unshownReload("", "")
-			open := h.unshownHold(&browser{bob.Client, t, bob.host}, "staff.example")
-			elsewhere := h.unshownHold(&browser{bob.Client, t, bob.host}, "app.example")
-			h.unshownReload(before, "access = "+c.access)
+			h.reloadWith("", "")
+			open := h.reloadHold(&browser{bob.Client, t, bob.host}, "staff.example")
+			elsewhere := h.reloadHold(&browser{bob.Client, t, bob.host}, "app.example")
+			h.reloadWith(before, "access = "+c.access)
 			if c.may {
-				unshownGo(t, open)
+				reloadGo(t, open)
 				talk.expect(t, "staff.example", cookies, "OK")
 			} else {
-				unshownEnd(t, open)
+				reloadEnd(t, open)
 				talk.expect(t, "staff.example", cookies, "Forbidden")
 			}
-			unshownGo(t, elsewhere)
+			reloadGo(t, elsewhere)
 		})
 	}
 }
@@ -205,16 +206,16 @@ func TestAReloadThatGatesAPublicRoute(t *testing.T) {
 	h := newLastingHouse(t, "")
 	const before = `access = { groups = ["staff"] }`
 	bob, nobody := h.somebody("bob"), h.browser()
-	h.unshownReload(before, `access = "public"`)
-	begun, mine := h.unshownHold(nobody, "staff.example"), h.unshownHold(bob, "app.example")
-	talk := h.unshownTalk("staff.example")
+	h.reloadWith(before, `access = "public"`)
+	begun, mine := h.reloadHold(nobody, "staff.example"), h.reloadHold(bob, "app.example")
+	talk := h.reloadTalk("staff.example")
 	cookies := bob.cookies("staff.example")
 	talk.expect(t, "staff.example", "", "OK")
-	h.unshownReload(before, before+"\npublic_paths = [\"=/ws\"]")
+	h.reloadWith(before, before+"\npublic_paths = [\"=/ws\"]")
 	talk.expect(t, "staff.example", "", "Unauthorized")
-	unshownGo(t, begun)
-	h.unshownReload("", "")
-	unshownEnd(t, unshownTake(begun, "WebSocket"))
+	reloadGo(t, begun)
+	h.reloadWith("", "")
+	reloadEnd(t, reloadTake(begun, "WebSocket"))
 	talk.expect(t, "staff.example", "", "Unauthorized")
 	talk.expect(t, "staff.example", "__Host-doorward="+strings.Repeat("x", 44), "Unauthorized")
 	talk.expect(t, "staff.example", cookies, "OK")
@@ -227,9 +228,9 @@ func TestAReloadThatGatesAPublicRoute(t *testing.T) {
 	if m.Status != http.StatusUnauthorized {
 		t.Errorf("a WebSocket of nobody: %d", m.Status)
 	}
-	unshownGo(t, begun)
-	unshownGo(t, mine)
+	reloadGo(t, begun)
+	reloadGo(t, mine)
 	bob.send("/sign_out", url.Values{})
-	unshownEnd(t, mine)
+	reloadEnd(t, mine)
 	talk.expect(t, "staff.example", cookies, "Unauthorized")
 }
