@@ -3,7 +3,6 @@ package auth
 import (
 	"bytes"
 	"net/http"
-	"net/netip"
 
 	"doorward/auth/assert"
 	"doorward/auth/cookie"
@@ -163,17 +162,17 @@ func (g *Gate) agreed(v *user.View) bool {
 	return true
 }
 
-// Near implements gate.Gate.
-func (g *Gate) Near(client netip.Addr) bool { return g.o.Rule.Near(client) }
-
-// Open implements gate.Gate.
-func (g *Gate) Open(q *gate.Question) bool {
-	asked := policy.Asked{Method: q.Method, Path: q.Path, Client: q.Client}
-	return g.o.Rule.Reach(asked) == policy.Allowed && g.o.Rule.Open(asked)
+// Holds implements gate.Gate.
+func (g *Gate) Holds(p gate.Pass, q *gate.Question) bool {
+	if p == nil {
+		asked := policy.Asked{Method: q.Method, Path: q.Path, Client: q.Client}
+		return g.o.Rule.Reach(asked) == policy.Allowed && g.o.Rule.Open(asked)
+	}
+	return g.o.Rule.Near(q.Client) && g.holds(p)
 }
 
-// Holds implements gate.Gate.
-func (g *Gate) Holds(p gate.Pass) bool {
+// holds tells whether a pass is still good for those whom the rule lets in.
+func (g *Gate) holds(p gate.Pass) bool {
 	var h holder
 	switch p := p.(type) {
 	case *session.Session:

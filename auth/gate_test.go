@@ -22,6 +22,9 @@ func bindOf(browser string) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
+// here is a request from somewhere.
+func here() *gate.Question { return &gate.Question{Client: netip.MustParseAddr("192.0.2.1")} }
+
 const browserID = "AAAAAAAAAAAAAAAAAAAAAA"
 
 func TestSessionPasses(t *testing.T) {
@@ -237,24 +240,28 @@ func TestHolds(t *testing.T) {
 	h := newHouse(t)
 	s, _ := h.begin(wiki)
 	g := h.gate(policy.Options{Groups: []string{"staff"}})
-	if !g.Holds(s) {
+	if !g.Holds(s, here()) {
 		t.Fatal("a session that is in does not hold")
 	}
 	h.bob.Set(user.NewView(h.bob.View().User, []string{"others"}, nil, nil))
-	if g.Holds(s) {
+	if g.Holds(s, here()) {
 		t.Error("it holds without the group")
 	}
 	h.bob.Set(view())
-	if h.gate(policy.Options{Groups: []string{"staff"}, MFA: true}).Holds(s) {
+	if h.gate(policy.Options{Groups: []string{"staff"}, MFA: true}).Holds(s, here()) {
 		t.Error("it holds though the route asks for a second factor now")
 	}
+	inside := netset.New([]netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")})
+	if h.gate(policy.Options{Groups: []string{"staff"}, Networks: inside}).Holds(s, here()) {
+		t.Error("it holds though others come from elsewhere now")
+	}
 	h.bob.Set(view(func(u *user.User) { u.State = user.Disabled }))
-	if g.Holds(s) {
+	if g.Holds(s, here()) {
 		t.Error("it holds for a disabled user")
 	}
 	h.bob.Set(view())
 	h.sessions.End(t.Context(), s, "test")
-	if g.Holds(s) || g.Holds(nil) {
+	if g.Holds(s, here()) || g.Holds(nil, here()) {
 		t.Error("it holds after the end")
 	}
 }
@@ -313,7 +320,7 @@ var _ gate.Pass = (*session.Session)(nil)
 
 // What was opened by a stranger stays open where strangers may come, whatever else
 // changes.
-func TestOpen(t *testing.T) {
+func TestHoldsOfStrangers(t *testing.T) {
 	h := newHouse(t)
 	inside := netset.New([]netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")})
 	with := func(o policy.Options) policy.Options {
@@ -335,7 +342,7 @@ func TestOpen(t *testing.T) {
 		q := &gate.Question{
 			Method: []byte("GET"), Path: []byte(c.path), Client: netip.MustParseAddr("192.0.2.1"),
 		}
-		if got := h.gate(c.rule).Open(q); got != c.want {
+		if got := h.gate(c.rule).Holds(nil, q); got != c.want {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
 		}
 	}

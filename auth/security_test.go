@@ -383,10 +383,10 @@ func endedTunnels(t *testing.T) {
 		_, ticket := h.begin(wiki)
 		pass := h.do(g, get(cookie(ticket))).verdict.Pass
 		s, ok := pass.(*session.Session)
-		if !ok || !g.Holds(pass) {
+		if !ok || !g.Holds(pass, here()) {
 			t.Fatalf("%s: it does not hold before", name)
 		}
-		if ways[name](s); g.Holds(pass) {
+		if ways[name](s); g.Holds(pass, here()) {
 			t.Errorf("%s: it holds", name)
 		}
 	}

@@ -103,24 +103,24 @@ func TestTokenHolds(t *testing.T) {
 	token := h.token()
 	g := h.gate(policy.Options{Groups: []string{"staff"}}, withTokens)
 	pass := h.do(g, get(bearer(secret))).verdict.Pass
-	if !g.Holds(pass) {
+	if !g.Holds(pass, here()) {
 		t.Fatal("a good token does not hold")
 	}
-	if h.gate(policy.Options{Groups: []string{"staff"}}).Holds(pass) {
+	if h.gate(policy.Options{Groups: []string{"staff"}}).Holds(pass, here()) {
 		t.Error("it holds though the route takes no tokens any more")
 	}
 	h.bob.Set(user.NewView(h.bob.View().User, nil, nil, nil))
-	if g.Holds(pass) {
+	if g.Holds(pass, here()) {
 		t.Error("it holds without the group")
 	}
 	h.bob.Set(view())
 	token.Expires = h.clock().Add(time.Minute)
-	if h.pass(time.Minute); g.Holds(pass) {
+	if h.pass(time.Minute); g.Holds(pass, here()) {
 		t.Error("it holds after its end")
 	}
 	token.Expires = time.Time{}
 	delete(h.tokens.all, secret)
-	if g.Holds(pass) {
+	if g.Holds(pass, here()) {
 		t.Error("it holds after it was deleted")
 	}
 	if a := h.do(g, get(bearer(secret))); a.StatusCode != 401 {
@@ -149,18 +149,18 @@ func TestEndsOfTokensAreTold(t *testing.T) {
 	})
 	token := h.token()
 	ours := h.do(g, get(bearer(secret))).verdict.Pass
-	g.Holds(ours)
+	g.Holds(ours, here())
 	told("a token without an end")
 	token.Expires = soon
 	h.do(g, get(bearer(secret)))
 	told("a token", soon)
 	theirs := h.do(g, get(bearer("good"))).verdict.Pass
 	told("one of a provider", late)
-	g.Holds(ours)
-	g.Holds(theirs)
+	g.Holds(ours, here())
+	g.Holds(theirs, here())
 	told("looking", soon, late)
 	h.pass(2 * time.Minute)
-	g.Holds(ours)
+	g.Holds(ours, here())
 	told("looking after its end")
 }
 
@@ -238,10 +238,10 @@ func TestTokensOfProviders(t *testing.T) {
 	if a := h.do(g, get(bearer("good read"), bearer("good all"))); a.StatusCode != 400 {
 		t.Errorf("two fields: %d", a.StatusCode)
 	}
-	if !g.Holds(pass) {
+	if !g.Holds(pass, here()) {
 		t.Error("a good token does not hold")
 	}
-	if h.gate(anyUser).Holds(pass) {
+	if h.gate(anyUser).Holds(pass, here()) {
 		t.Error("it holds though the route takes no tokens of providers any more")
 	}
 	p.down = true
@@ -254,7 +254,7 @@ func TestTokensOfProviders(t *testing.T) {
 	}
 	h.pass(10 * time.Minute)
 	p.down = false
-	if a := h.do(g, get(bearer("good read"))); a.StatusCode != 401 || g.Holds(pass) {
+	if a := h.do(g, get(bearer("good read"))); a.StatusCode != 401 || g.Holds(pass, here()) {
 		t.Errorf("after its end: %+v", a.verdict)
 	}
 }

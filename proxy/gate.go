@@ -51,7 +51,7 @@ func (x *exchange) askGate() {
 // holds tells whether the request may go on under the rules that are in force now.
 func (x *exchange) holds(now *Snapshot) bool {
 	g := now.gateOf(x.route)
-	return g == nil || g.Near(x.question.Client) && g.Holds(x.verdict.Pass)
+	return g == nil || g.Holds(x.verdict.Pass, &x.question)
 }
 
 // heldBack answers in place of the route, if the gate wants it so.

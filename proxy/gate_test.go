@@ -4,7 +4,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -18,17 +17,14 @@ import (
 // doorkeeper is a gate that says what the test wants.
 type doorkeeper struct {
 	verdict func(q *gate.Question) gate.Verdict
-	// Shut is for everybody, far for whoever comes from here.
-	shut, far atomic.Bool
+	shut    atomic.Bool
 }
 
 func (d *doorkeeper) Check(q *gate.Question) gate.Verdict { return d.verdict(q) }
 
-func (d *doorkeeper) Holds(gate.Pass) bool { return !d.shut.Load() }
-
-func (d *doorkeeper) Near(client netip.Addr) bool { return client.IsLoopback() && !d.far.Load() }
-
-func (d *doorkeeper) Open(q *gate.Question) bool { return string(q.Path) == "/open" }
+func (d *doorkeeper) Holds(p gate.Pass, q *gate.Question) bool {
+	return !d.shut.Load() && p != nil && q.Client.IsLoopback()
+}
 
 type passOf struct{ name string }
 

@@ -45,7 +45,7 @@ func (s *Snapshot) keeps(t *tunnel) bool {
 		return false
 	}
 	g := s.named[t.route].Gate
-	return g == nil || t.stranger == nil || g.Open(t.stranger)
+	return g == nil || t.stranger == nil || g.Holds(nil, t.stranger)
 }
 
 // asStranger is the request as a later gate has to know it. The path is missing where

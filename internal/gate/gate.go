@@ -60,13 +60,8 @@ type Gate interface {
 	// Check decides about a request. It keeps nothing of q, and allocates nothing
 	// when it lets pass.
 	Check(q *Question) Verdict
-	// Holds tells whether what this pass has opened may stay open: whether the
-	// session still is, and its user may still come here.
-	Holds(p Pass) bool
-	// Near tells whether what somebody has opened from an address may stay open, as far
-	// as that goes by networks.
-	Near(client netip.Addr) bool
-	// Open tells whether what a request has opened as nobody in particular may stay
-	// open. Method, Path and Client are all that is looked at of q.
-	Open(q *Question) bool
+	// Holds tells whether what a request has opened may stay open: whether the session
+	// still is, and its user may still come here, from there. Of q the Client alone is
+	// looked at; without a pass, for what is nobody's in particular, Method and Path too.
+	Holds(p Pass, q *Question) bool
 }
