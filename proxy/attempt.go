@@ -70,14 +70,14 @@ func (x *exchange) attempt() failure {
 		x.queuedAt = began
 	}
 	x.connectedAt, x.answeredAt = 0, 0
+	if x.departed() || x.outcast() { // while it waited, perhaps
+		return failure{noConnection, backend.ErrGone}
+	}
 	if x.server.Multiplexed() {
 		return x.attemptRoundTrip()
 	}
 	if x.unfit() {
 		return failure{emptyAnswer, errUnfit}
-	}
-	if x.departed() {
-		return failure{noConnection, backend.ErrGone}
 	}
 	if f := x.connect(); f.cause != none {
 		return f

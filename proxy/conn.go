@@ -294,6 +294,7 @@ func (c *conn) request() bool {
 	x.snap = c.e.snapshot.Load()
 	x.start()
 	err := c.readHead(x)
+	x.snap = c.e.snapshot.Load() // that of now: a head may take its time
 	if err != nil {
 		x.refuse(err)
 	} else {

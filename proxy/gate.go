@@ -15,6 +15,8 @@ type admission struct {
 	question gate.Question
 	verdict  gate.Verdict
 	links    admittedLinks
+	// reviewed is how many reviews had begun when the gate was asked.
+	reviewed uint64
 	// tickets are the places that rate limits gave; keyBuf is room for their keys.
 	tickets []limit.Ticket
 	keyBuf  []byte
@@ -34,18 +36,26 @@ func (x *exchange) askGate() {
 	if x.question.Authority == nil {
 		x.question.Authority = x.req.Authority
 	}
-	reviewed := x.e.admitted.reviews.Load()
+	x.reviewed = x.e.admitted.reviews.Load()
 	x.verdict = g.Check(&x.question)
 	if x.verdict.Pass == nil {
 		return
 	}
-	x.rec.User = x.verdict.Pass.UserName()
 	x.e.admitted.add(x)
-	// A review that began meanwhile may have missed us: the right may be gone since the
-	// gate saw it, and nobody would look again.
-	if x.e.admitted.reviews.Load() != reviewed && !x.holds(x.e.snapshot.Load()) {
-		x.expel()
+	x.rec.User = x.verdict.Pass.UserName()
+	x.outcast()
+}
+
+// outcast tells whether the right to go on has ended since the gate was asked, and ends
+// the request then. A review that began meanwhile may have missed it, or not come to it.
+func (x *exchange) outcast() bool {
+	now := x.e.snapshot.Load()
+	if x.verdict.Pass == nil || now == x.snap && x.e.admitted.reviews.Load() == x.reviewed ||
+		x.holds(now) {
+		return false
 	}
+	x.expel()
+	return true
 }
 
 // holds tells whether the request may go on under the rules that are in force now.

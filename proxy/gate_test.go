@@ -18,11 +18,16 @@ import (
 type doorkeeper struct {
 	verdict func(q *gate.Question) gate.Verdict
 	shut    atomic.Bool
+	// judging, if there is one, happens when it is asked whether somebody may stay.
+	judging func()
 }
 
 func (d *doorkeeper) Check(q *gate.Question) gate.Verdict { return d.verdict(q) }
 
 func (d *doorkeeper) Holds(p gate.Pass, q *gate.Question) bool {
+	if d.judging != nil {
+		d.judging()
+	}
 	return !d.shut.Load() && p != nil && q.Client.IsLoopback()
 }
 

@@ -1,0 +1,159 @@
+package proxy_test
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"doorward/internal/gate"
+	"doorward/proxy"
+	"doorward/proxy/backend"
+)
+
+// never lets nobody pass or stay.
+type never struct{}
+
+func (never) Check(*gate.Question) gate.Verdict { return gate.Verdict{Status: http.StatusForbidden} }
+
+func (never) Holds(gate.Pass, *gate.Question) bool { return false }
+
+// A head that begins before a reload and ends behind it is judged by the gate of now.
+func TestSlowHeadsMeetTheGateOfNow(t *testing.T) {
+	for name, old := range map[string]gate.Gate{
+		"public before": nil, "for bob before": &doorkeeper{verdict: bob},
+	} {
+		for _, upgrade := range []string{"", "Connection: upgrade\r\nUpgrade: echo\r\n"} {
+			t.Run(name, func(t *testing.T) {
+				var route *proxy.Route
+				var snap *proxy.Snapshot
+				f := newFlow(t, flowOptions{
+					server: answering("HTTP/1.1 101 X\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n"),
+					snapshot: func(s *proxy.Snapshot, r *proxy.Route) {
+						r.Upgrades, r.Gate, route, snap = []string{"echo"}, old, r, s
+					},
+				})
+				client, br := f.dial()
+				_, _ = io.WriteString(client, "G")
+				waitFor(t, func() bool {
+					all := f.engine.Connections(1)
+					return len(all) == 1 && all[0].State == "request"
+				})
+				next := *snap
+				next.Routes = []*proxy.Route{{
+					Name: route.Name, Backend: route.Backend, Gate: never{},
+					Request: route.Request, Answer: route.Answer, ClientTimeout: flowPatience,
+				}}
+				next.Prepare()
+				f.engine.Swap(&next)
+				f.engine.Review()
+				_, _ = io.WriteString(client, "ET / HTTP/1.1\r\nHost: a\r\n"+upgrade+"\r\n")
+				if line, err := br.ReadString('\n'); !strings.HasPrefix(line, "HTTP/1.1 403 ") {
+					t.Errorf("%q, %v", line, err)
+				}
+				_ = client.Close()
+			})
+		}
+	}
+}
+
+// A request that waits for the place of another one does not get to the server when a
+// review has begun that has not come to it, and would end it.
+func TestNoPlaceIsForOutcasts(t *testing.T) {
+	asked, stay := make(chan struct{}, 4), make(chan struct{})
+	d := &doorkeeper{verdict: bob}
+	f := newFlow(t, flowOptions{
+		backend: backend.Options{
+			Servers:  []backend.ServerOptions{{Name: "s", Weight: 1, MaxConnections: 1}},
+			Timeouts: backend.Timeouts{Queue: flowPatience, Connect: flowPatience},
+		},
+		server: func(_ int64, c net.Conn, _ *http.Request) bool {
+			asked <- struct{}{}
+			<-stay
+			_, _ = io.WriteString(c, emptyAnswer)
+			return false
+		},
+		snapshot: func(_ *proxy.Snapshot, r *proxy.Route) { r.Gate = d },
+	})
+	first, _ := f.dial()
+	_, _ = io.WriteString(first, "GET /1 HTTP/1.1\r\nHost: a\r\n\r\n")
+	<-asked
+	second, _ := f.dial()
+	_, _ = io.WriteString(second, "GET /2 HTTP/1.1\r\nHost: a\r\n\r\n")
+	waitFor(t, func() bool { return f.backend.Waiting() > 0 })
+	var judged atomic.Int64
+	again := make(chan struct{})
+	d.judging = func() {
+		switch judged.Add(1) {
+		case 1: // the review, which goes on once the second has its turn
+			close(stay)
+			select {
+			case <-again:
+			case <-time.After(flowPatience):
+			}
+		case 2:
+			close(again)
+		}
+	}
+	d.shut.Store(true)
+	f.engine.Review()
+	f.record()
+	f.record()
+	if n := f.requests.Load(); n != 1 {
+		t.Errorf("the server got %d requests, want 1", n)
+	}
+}
+
+// waitFor waits until something is so.
+func waitFor(t *testing.T, so func() bool) {
+	t.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(flowPatience); !so(); <-tick.C {
+		if time.Now().After(end) {
+			t.Fatal("it does not come to that")
+		}
+	}
+}
+
+// One whose name cannot be had, which is a mistake of ours, is not missed by a review, and
+// makes it miss nobody else.
+func TestPanicLeavesOthersInTheList(t *testing.T) {
+	stay := make(chan struct{})
+	f, d := gated(t, func(_ int64, c net.Conn, _ *http.Request) bool {
+		_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\nhi")
+		<-stay
+		return false
+	}, func(q *gate.Question) gate.Verdict {
+		if string(q.Path) == "/bad" {
+			return gate.Verdict{Pass: &nameless{}}
+		}
+		return bob(q)
+	})
+	defer close(stay)
+	const many = 32 // in all shards
+	for range many {
+		c, br := f.dial()
+		_, _ = io.WriteString(c, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+		if _, err := br.ReadString('i'); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range many {
+		c, br := f.dial()
+		_, _ = io.WriteString(c, "GET /bad HTTP/1.1\r\nHost: a\r\n\r\n")
+		_, _ = br.ReadString('\n')
+	}
+	d.shut.Store(true)
+	if n := f.engine.Review(); n < many {
+		t.Errorf("%d were ended, want %d", n, many)
+	}
+}
+
+// nameless is somebody whose name cannot be had.
+type nameless struct{}
+
+func (*nameless) UserName() string { panic("no name") }
