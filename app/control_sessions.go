@@ -81,6 +81,10 @@ func (a *App) doEndSessions(r *http.Request) (any, error) {
 		return nil, err
 	}
 	n := g.signIn.sessions.EndUser(r.Context(), u.ID, endedReason(r))
+	// A new epoch, too: somebody may be at the sign-in with the password of before.
+	if err := g.signIn.directory.EndSessions(r.Context(), u.ID); err != nil {
+		return nil, err
+	}
 	g.signIn.note(r, audit.SessionEnded, u.Name, fmt.Sprintf("all: %d", n))
 	return done{n}, nil
 }

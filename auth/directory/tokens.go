@@ -105,8 +105,21 @@ func (d *Directory) Token(id string) (user.Token, bool) {
 	return t.shown(), true
 }
 
-// readToken brings a token in memory to what the store has.
+// readToken brings a token in memory to what the store has. What one that is gone has
+// opened is looked at.
 func (d *Directory) readToken(ctx context.Context, hash string) error {
+	var before *token
+	if h, ok := parseHash(hash); ok {
+		before = d.tokens.find(h)
+	}
+	err := d.rereadToken(ctx, hash)
+	if before != nil && d.tokens.find(before.hash) == nil {
+		d.changed(before.UserID)
+	}
+	return err
+}
+
+func (d *Directory) rereadToken(ctx context.Context, hash string) error {
 	d.reading.Lock()
 	defer d.reading.Unlock()
 	entry, err := d.store.Get(ctx, tokenPrefix+hash)

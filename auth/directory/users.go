@@ -102,6 +102,28 @@ func (d *Directory) SetPassword(ctx context.Context, id, phc string) error {
 	return err
 }
 
+// errEpoch ends an edit for an epoch that is over.
+var errEpoch = errors.New("the epoch of the user is over")
+
+// ChangePassword is SetPassword for an active user in an epoch, and tells whether it was
+// still so.
+func (d *Directory) ChangePassword(
+	ctx context.Context, id string, epoch uint64, phc string,
+) (bool, error) {
+	_, err := d.edit(ctx, id, func(r *record) error {
+		if r.Epoch != epoch || r.State != user.Active {
+			return errEpoch
+		}
+		r.Password, r.MustChange = phc, false
+		r.Epoch++
+		return nil
+	})
+	if errors.Is(err, errEpoch) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // Rehash replaces the hash of a password that stays the same: sessions live on.
 // Nothing happens when the hash is no longer the old one.
 func (d *Directory) Rehash(ctx context.Context, id, old, phc string) error {

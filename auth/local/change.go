@@ -23,6 +23,10 @@ type Change struct {
 // was changed. All sessions of the user end.
 func (l *Local) ChangePassword(ctx context.Context, c Change) ([]Problem, error) {
 	began := l.now()
+	var epoch uint64
+	if p := l.users.Person(c.UserID); p != nil {
+		epoch = p.View().User.Epoch
+	}
 	err := l.prove(ctx, subject{userID: c.UserID, client: c.Client}, c.Old)
 	if err != nil {
 		return nil, l.refuse(ctx, refusal{err: err, began: began, client: c.Client})
@@ -30,25 +34,41 @@ func (l *Local) ChangePassword(ctx context.Context, c Change) ([]Problem, error)
 	if c.New == c.Old {
 		return []Problem{problem(Unchanged, 0)}, nil
 	}
-	return l.SetPassword(ctx, c.UserID, c.New)
+	phc, problems, err := l.judged(ctx, c.UserID, c.New)
+	if err != nil || len(problems) > 0 {
+		return problems, err
+	}
+	same, err := l.users.ChangePassword(ctx, c.UserID, epoch, phc)
+	if err == nil && !same { // it is no longer the old one that was proven
+		err = ErrWrong
+	}
+	return nil, err
 }
 
 // SetPassword gives a user a password without asking for the old one: for
 // administrators and invitations. Problems are what is wrong with it; then nothing
 // was changed.
 func (l *Local) SetPassword(ctx context.Context, userID, password string) ([]Problem, error) {
+	phc, problems, err := l.judged(ctx, userID, password)
+	if err != nil || len(problems) > 0 {
+		return problems, err
+	}
+	return nil, l.users.SetPassword(ctx, userID, phc)
+}
+
+// judged is the hash of a password that has no problems.
+func (l *Local) judged(
+	ctx context.Context, userID, password string,
+) (phc string, problems []Problem, err error) {
 	var words []string
 	if p := l.users.Person(userID); p != nil {
 		words = ContextOf(p.View().User)
 	}
-	if problems := l.Policy().Check(password, words...); len(problems) > 0 {
-		return problems, nil
+	if problems = l.Policy().Check(password, words...); len(problems) > 0 {
+		return "", problems, nil
 	}
-	phc, err := l.hasher.Hash(ctx, password)
-	if err != nil {
-		return nil, err
-	}
-	return nil, l.users.SetPassword(ctx, userID, phc)
+	phc, err = l.hasher.Hash(ctx, password)
+	return phc, nil, err
 }
 
 // ContextOf is the words about a user that a guess would begin with.

@@ -73,6 +73,9 @@ type Finder interface {
 type Keeper interface {
 	// SetPassword replaces a password and ends the user's sessions.
 	SetPassword(ctx context.Context, id, phc string) error
+	// ChangePassword is SetPassword for an active user in an epoch, and tells whether it
+	// was still so: what happened since the old password was proven is not undone.
+	ChangePassword(ctx context.Context, id string, epoch uint64, phc string) (bool, error)
 	// Rehash replaces a hash by another one of the same password, unless it is no
 	// longer the old one.
 	Rehash(ctx context.Context, id, old, phc string) error

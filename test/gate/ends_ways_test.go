@@ -2,6 +2,7 @@ package gate_test
 
 import (
 	"bufio"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -196,6 +197,13 @@ func TestWhatATokenOpenedEndsWithIt(t *testing.T) {
 		end  func(id string) error
 	}{
 		"the token is deleted": {0, func(id string) error { return h.DeleteToken(t.Context(), id) }},
+		"its user deletes it": {0, func(id string) error {
+			p := bob.send("/account/tokens", url.Values{"delete": {id}})
+			if p.status != http.StatusOK {
+				return fmt.Errorf("%d at %s", p.status, p.url)
+			}
+			return nil
+		}},
 		"the token is over": {4 * time.Second, func(string) error {
 			wait(t, "the end of the token", func() bool { return !time.Now().Before(over) })
 			return nil
