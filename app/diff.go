@@ -25,6 +25,7 @@ func (g *generation) diff(old *generation) []string {
 	note("backends", backendSettings(was), backendSettings(is))
 	note("servers", serverSettings(was), serverSettings(is))
 	note("rate limits", rateLimitSettings(was), rateLimitSettings(is))
+	note("groups", groupSettings(was), groupSettings(is))
 	note("certificates", certificateSettings(old.certs), certificateSettings(g.certs))
 	note("settings", sectionSettings(was), sectionSettings(is))
 	return out
@@ -158,6 +159,13 @@ func rateLimitSettings(cfg *config.Config) (out []setting) {
 	return out
 }
 
+func groupSettings(cfg *config.Config) (out []setting) {
+	for _, name := range slices.Sorted(maps.Keys(cfg.Groups)) {
+		out = append(out, newSetting(name, cfg.Groups[name]))
+	}
+	return out
+}
+
 // certificateSettings are the certificates by file, so that a renewed one shows
 // as changed.
 func certificateSettings(m *tls.Manager) (out []setting) {
@@ -188,5 +196,8 @@ func sectionSettings(cfg *config.Config) []setting {
 		newSetting("mail", cfg.Mail),
 		newSetting("alerts", cfg.Alerts),
 		newSetting("networks", cfg.Networks),
+		newSetting("sign_in", cfg.SignIn),
+		newSetting("password_policy", cfg.PasswordPolicy),
+		newSetting("brand", cfg.Brand),
 	}
 }

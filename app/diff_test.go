@@ -68,3 +68,28 @@ headers = { X-Probe = "first-secret-4" }
 		})
 	}
 }
+
+// Who may come in is part of what a reload reports.
+func TestReloadReportsSignIn(t *testing.T) {
+	old := signInSite(t, "[password_policy]\nmin_length = 14\n[brand]\ntitle = \"Corp\"\n"+
+		"[groups.staff]\nusers = [\"ann\"]\n", "")
+	for name, test := range map[string]struct{ was, is, want string }{
+		"how long sessions last": {"[sign_in]", "[sign_in]\nidle = \"1h\"", "settings changed: sign_in"},
+		"a provider's secret":    {`"y"`, `"first-secret-1"`, "settings changed: sign_in"},
+		"who is in a group":      {`["ann"]`, `["bob"]`, "groups changed: staff"},
+		"a group":                {"[groups.staff]", "[groups.chiefs]", "groups added: chiefs; groups removed: staff"},
+		"the password policy":    {"min_length = 14", "min_length = 15", "settings changed: password_policy"},
+		"the brand":              {`title = "Corp"`, `title = "Co"`, "settings changed: brand"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := start(t, old)
+			if !strings.Contains(old, test.was) {
+				t.Fatal(old)
+			}
+			changes := e.mustReload(strings.Replace(old, test.was, test.is, 1)).Changes
+			if got := strings.Join(changes, "; "); got != test.want {
+				t.Errorf("the report says %q, want %q", got, test.want)
+			}
+		})
+	}
+}
