@@ -183,10 +183,25 @@ func (p *Portal) answered(
 		p.notAdmitted(w, r, pr, err)
 		return
 	}
-	began := p.begin(w, r, p.start(pr, person.View().User.ID, s, c))
-	if began != nil {
+	start := p.start(pr, person.View().User.ID, s, c)
+	if live := p.session(r); live != nil && !s.Asked && p.same(live, &start) {
+		p.arrive(w, r, live, s.visit)
+		return
+	}
+	if began := p.begin(w, r, start); began != nil {
 		p.arrive(w, r, began, s.visit)
 	}
+}
+
+// sameAge is how long a tab may be behind another one that signs in as well.
+const sameAge = time.Minute
+
+// same tells whether a session is the one that would begin, begun by another tab a moment
+// ago: in its place there would be none that the other tabs are on their way with.
+func (p *Portal) same(live *session.Session, o *session.Start) bool {
+	return live.View().User.ID == o.UserID && live.Provider() == o.Provider &&
+		live.Subject() == o.Subject && live.UpstreamSID() == o.UpstreamSID &&
+		live.MFA() == o.MFA && p.now().Sub(live.Created()) < sameAge
 }
 
 // start is the session that an answer of a provider begins. When the visitor last

@@ -33,9 +33,9 @@ const (
 	// mostPerUser is how many sessions a user may have; the one that was not used for
 	// the longest time goes when there is another.
 	mostPerUser = 100
-	// mostPerHost is how many tickets a session has for one host: tabs that ask for
-	// one at the same time may each keep theirs.
-	mostPerHost = 4
+	// mostPerHost is how many tickets a session has for one host: a browser that brings
+	// back its tabs asks for one in each, and keeps the one that arrives last.
+	mostPerHost = 32
 	// mostTickets bounds those of a session.
 	mostTickets = 1000
 )
