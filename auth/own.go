@@ -86,11 +86,12 @@ func (d *Doors) handoff(w http.ResponseWriter, r *http.Request, at place) {
 		return
 	}
 	s, h, err := d.Sessions.Redeem(r.Context(), q.Get("code"))
+	ended := errors.Is(err, session.ErrEnded)
 	switch {
-	case errors.Is(err, session.ErrCode), errors.Is(err, session.ErrEnded):
+	case errors.Is(err, session.ErrCode):
 		d.stale(w, r, at)
 		return
-	case err != nil:
+	case err != nil && !ended:
 		d.broken(w, r, at, "a handoff cannot be redeemed", err)
 		return
 	}
@@ -99,10 +100,10 @@ func (d *Doors) handoff(w http.ResponseWriter, r *http.Request, at place) {
 		d.stale(w, r, at)
 		return
 	}
-	if browser := cookie.BrowserOf(r); browser == "" || cookie.Public(browser) != h.Bind {
+	if browser := cookie.BrowserOf(r); ended || browser == "" || cookie.Public(browser) != h.Bind {
 		// Tabs that began together have each been given a name for the browser, and it
-		// kept the last one. The gate asks again, now under that name; who was sent here
-		// by somebody else gets nothing.
+		// kept the last one; or the session of another one took the place of this. The gate
+		// asks again, now under that name; who was sent here by somebody else gets nothing.
 		redirect(w, to)
 		return
 	}

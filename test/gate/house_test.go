@@ -124,7 +124,7 @@ func (h *gatedHouse) browser() *browser {
 		},
 	}
 	h.t.Cleanup(transport.CloseIdleConnections)
-	client := http.Client{Transport: transport, Jar: jar, Timeout: 2 * edgetest.Patience}
+	client := http.Client{Transport: transport, Jar: jar, Timeout: 6 * edgetest.Patience}
 	return &browser{client, h.t, "login.example"}
 }
 
