@@ -194,14 +194,14 @@ func (p *Portal) answered(
 }
 
 // sameAge is how long a tab may be behind another one that signs in as well.
-const sameAge = time.Minute
+const sameAge = 15 * time.Second
 
 // same tells whether a session is the one that would begin, begun by another tab a moment
-// ago: in its place there would be none that the other tabs are on their way with.
+// ago: in its place there would be none that the other tabs are on their way with. The
+// provider may have begun a session of its own for each tab.
 func (p *Portal) same(live *session.Session, o *session.Start) bool {
 	return live.View().User.ID == o.UserID && live.Provider() == o.Provider &&
-		live.Subject() == o.Subject && live.UpstreamSID() == o.UpstreamSID &&
-		live.MFA() == o.MFA && p.now().Sub(live.Created()) < sameAge
+		live.Subject() == o.Subject && live.MFA() == o.MFA && p.now().Sub(live.Created()) < sameAge
 }
 
 // start is the session that an answer of a provider begins. When the visitor last
