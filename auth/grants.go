@@ -9,8 +9,9 @@ import (
 const (
 	// maxGrants is how many verified tokens a gate remembers.
 	maxGrants = 8192
-	// grantLife is how long one is believed without being verified again.
-	grantLife = time.Hour
+	// grantLife is how long one is believed without being verified again: whose it is may
+	// change, and a signature costs little.
+	grantLife = time.Minute
 )
 
 // grant is a provider's token that was verified.
