@@ -26,13 +26,8 @@ func (g *generation) buildACME(o Options, previous *generation) error {
 		return nil
 	}
 	at := g.cfg.At("tls", "acme")
-	if o.stateFolder(g.cfg) == "" && !o.dry {
-		w := at
-		w.Severity, w.Hint = config.Warning, "set state.url"
-		w.Message = "certificates are kept in memory and ordered again at each start," +
-			" which CAs allow a few times a week"
-		g.warnings = append(g.warnings, w)
-	}
+	g.warnMemory(o, at, "certificates are kept in memory and ordered again at each start,"+
+		" which CAs allow a few times a week")
 	g.roots = rootsOf(c)
 	if previous != nil && previous.orders != nil && previous.roots == g.roots &&
 		reflect.DeepEqual(previous.cfg.TLS.ACME, c) {

@@ -62,12 +62,8 @@ func (g *generation) buildSignIn(o Options, previous *generation) error {
 	if c == nil {
 		return nil
 	}
-	if o.stateFolder(g.cfg) == "" && !o.dry {
-		w := g.cfg.At("sign_in")
-		w.Severity, w.Hint = config.Warning, "set state.url"
-		w.Message = "users, sessions and tokens are kept in memory and gone at the next start"
-		g.warnings = append(g.warnings, w)
-	}
+	g.warnMemory(o, g.cfg.At("sign_in"),
+		"users, sessions and tokens are kept in memory and gone at the next start")
 	s := &signIn{gates: map[string]*auth.Gate{}}
 	switch {
 	case previous != nil && previous.desk != nil:

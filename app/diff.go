@@ -24,8 +24,8 @@ func (g *generation) diff(old *generation) []string {
 	note("routes", routeSettings(was), routeSettings(is))
 	note("backends", backendSettings(was), backendSettings(is))
 	note("servers", serverSettings(was), serverSettings(is))
-	note("rate limits", rateLimitSettings(was), rateLimitSettings(is))
-	note("groups", groupSettings(was), groupSettings(is))
+	note("rate limits", namedSettings(was.RateLimits), namedSettings(is.RateLimits))
+	note("groups", namedSettings(was.Groups), namedSettings(is.Groups))
 	note("certificates", certificateSettings(old.certs), certificateSettings(g.certs))
 	note("settings", sectionSettings(was), sectionSettings(is))
 	return out
@@ -152,16 +152,9 @@ func serverSettings(cfg *config.Config) (out []setting) {
 	return out
 }
 
-func rateLimitSettings(cfg *config.Config) (out []setting) {
-	for _, name := range slices.Sorted(maps.Keys(cfg.RateLimits)) {
-		out = append(out, newSetting(name, cfg.RateLimits[name]))
-	}
-	return out
-}
-
-func groupSettings(cfg *config.Config) (out []setting) {
-	for _, name := range slices.Sorted(maps.Keys(cfg.Groups)) {
-		out = append(out, newSetting(name, cfg.Groups[name]))
+func namedSettings[V any](tables map[string]V) (out []setting) {
+	for _, name := range slices.Sorted(maps.Keys(tables)) {
+		out = append(out, newSetting(name, tables[name]))
 	}
 	return out
 }

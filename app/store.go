@@ -16,6 +16,16 @@ func (o Options) stateFolder(cfg *config.Config) string {
 	return cmp.Or(cfg.State.URL.Folder(), o.StateDir)
 }
 
+// warnMemory warns of what a restart costs when state is in memory. A check does not know
+// what the service will be started with.
+func (g *generation) warnMemory(o Options, at config.Diagnostic, cost string) {
+	if o.stateFolder(g.cfg) != "" || o.dry {
+		return
+	}
+	at.Severity, at.Message, at.Hint = config.Warning, cost, "set state.url"
+	g.warnings = append(g.warnings, at)
+}
+
 // openStore opens the store, or goes on with that of the previous generation. A dry
 // build has one in memory.
 func (g *generation) openStore(o Options, previous *generation) (err error) {

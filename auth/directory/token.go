@@ -118,18 +118,20 @@ func (s *tokens) put(t *token) {
 	s.note(t)
 }
 
-// drop removes a token by the text of its hash.
-func (s *tokens) drop(text string) {
+// drop removes a token by the text of its hash and returns it, nil if there was none.
+func (s *tokens) drop(text string) *token {
 	hash, ok := parseHash(text)
 	if !ok {
-		return
+		return nil
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if t := s.find(hash); t != nil {
+	t := s.find(hash)
+	if t != nil {
 		s.edit(hash, func(m shard) { delete(m, hash) })
 		s.forget(t)
 	}
+	return t
 }
 
 // dropUser removes all tokens of a user.

@@ -108,36 +108,31 @@ func (d *Directory) Token(id string) (user.Token, bool) {
 // readToken brings a token in memory to what the store has. What one that is gone has
 // opened is looked at.
 func (d *Directory) readToken(ctx context.Context, hash string) error {
-	var before *token
-	if h, ok := parseHash(hash); ok {
-		before = d.tokens.find(h)
-	}
-	err := d.rereadToken(ctx, hash)
-	if before != nil && d.tokens.find(before.hash) == nil {
-		d.changed(before.UserID)
+	gone, err := d.rereadToken(ctx, hash)
+	if gone != nil {
+		d.changed(gone.UserID)
 	}
 	return err
 }
 
-func (d *Directory) rereadToken(ctx context.Context, hash string) error {
+// rereadToken returns the token that is no longer there, nil if there was none.
+func (d *Directory) rereadToken(ctx context.Context, hash string) (gone *token, err error) {
 	d.reading.Lock()
 	defer d.reading.Unlock()
 	entry, err := d.store.Get(ctx, tokenPrefix+hash)
 	if errors.Is(err, state.ErrNotFound) {
-		d.tokens.drop(hash)
-		return nil
+		return d.tokens.drop(hash), nil
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	t := d.decodeToken(entry)
 	if t == nil {
-		d.tokens.drop(hash)
-		return nil
+		return d.tokens.drop(hash), nil
 	}
 	t.person = d.Person(t.UserID)
 	d.tokens.put(t)
-	return nil
+	return nil, nil
 }
 
 // decodeToken returns nil for what is no token.

@@ -95,11 +95,15 @@ func (d *Directory) EndSessions(ctx context.Context, id string) error {
 // hash is no password. It is no longer one that must be changed.
 func (d *Directory) SetPassword(ctx context.Context, id, phc string) error {
 	_, err := d.edit(ctx, id, func(r *record) error {
-		r.Password, r.MustChange = phc, false
-		r.Epoch++
+		r.setPassword(phc)
 		return nil
 	})
 	return err
+}
+
+func (r *record) setPassword(phc string) {
+	r.Password, r.MustChange = phc, false
+	r.Epoch++
 }
 
 // errEpoch ends an edit for an epoch that is over.
@@ -114,8 +118,7 @@ func (d *Directory) ChangePassword(
 		if r.Epoch != epoch || r.State != user.Active {
 			return errEpoch
 		}
-		r.Password, r.MustChange = phc, false
-		r.Epoch++
+		r.setPassword(phc)
 		return nil
 	})
 	if errors.Is(err, errEpoch) {
