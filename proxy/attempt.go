@@ -169,21 +169,20 @@ const slowAnswer = 3 * time.Second
 // client of HTTP/1 that leaves meanwhile ends. Presence knows of those of streams.
 func (x *exchange) ask() (n int, err error) {
 	limit := x.route.ServerTimeout
-	slow := limit == 0 || limit > slowAnswer
-	if slow {
-		x.to.ReadIdle = slowAnswer
-	}
-	wrote, n, err := x.to.Ask(x.out, x.srv.b, x.to.Reused())
-	x.to.ReadIdle = limit
-	if !slow || n > 0 || !isTimeout(err) || wrote < len(x.out) {
+	if x.stream != nil || limit <= slowAnswer {
+		_, n, err = x.to.Ask(x.out, x.srv.b, x.to.Reused())
 		return n, err
 	}
-	if limit > 0 {
-		x.to.ReadIdle -= slowAnswer
+	x.to.ReadIdle = slowAnswer
+	wrote, n, err := x.to.Ask(x.out, x.srv.b, x.to.Reused())
+	if n == 0 && wrote == len(x.out) && isTimeout(err) {
+		x.to.ReadIdle = limit - slowAnswer
+		if x.watchable() {
+			x.keepVigil(x.c.cut)
+		}
+		n, err = x.to.Read(x.srv.b)
+		x.endVigil()
 	}
-	x.watchAnswer()
-	n, err = x.to.Read(x.srv.b)
-	x.endVigil()
 	x.to.ReadIdle = limit
 	return n, err
 }
@@ -292,7 +291,8 @@ func (x *exchange) closeServer() {
 }
 
 // hold notes the connection to the server at work for those who may have to end it:
-// a drain without time, a client that leaves. It tells whether there still is a client.
+// a drain without time, a client that leaves. It tells whether the client of a stream is
+// still there; that of HTTP/1 is looked at behind.
 func (x *exchange) hold() bool {
 	if x.stream == nil {
 		x.c.to.Store(x.to)

@@ -168,3 +168,15 @@ func (f *flow) ask(request string) string {
 	got, _ := io.ReadAll(br)
 	return string(got)
 }
+
+// waitFor waits until something is so.
+func waitFor(t *testing.T, what string, so func() bool) {
+	t.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(flowPatience); !so(); <-tick.C {
+		if time.Now().After(end) {
+			t.Fatalf("waited in vain for %s", what)
+		}
+	}
+}

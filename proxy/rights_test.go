@@ -38,7 +38,7 @@ func TestSlowHeadsMeetTheGateOfNow(t *testing.T) {
 				})
 				client, br := f.dial()
 				_, _ = io.WriteString(client, "G")
-				waitFor(t, func() bool {
+				waitFor(t, "the first byte", func() bool {
 					all := f.engine.Connections(1)
 					return len(all) == 1 && all[0].State == "request"
 				})
@@ -83,7 +83,7 @@ func TestNoPlaceIsForOutcasts(t *testing.T) {
 	<-asked
 	second, _ := f.dial()
 	_, _ = io.WriteString(second, "GET /2 HTTP/1.1\r\nHost: a\r\n\r\n")
-	waitFor(t, func() bool { return f.backend.Waiting() > 0 })
+	waitFor(t, "the second in the queue", func() bool { return f.backend.Waiting() > 0 })
 	var judged atomic.Int64
 	again := make(chan struct{})
 	d.judging = func() {
@@ -104,18 +104,6 @@ func TestNoPlaceIsForOutcasts(t *testing.T) {
 	f.record()
 	if n := f.requests.Load(); n != 1 {
 		t.Errorf("the server got %d requests, want 1", n)
-	}
-}
-
-// waitFor waits until something is so.
-func waitFor(t *testing.T, so func() bool) {
-	t.Helper()
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for end := time.Now().Add(flowPatience); !so(); <-tick.C {
-		if time.Now().After(end) {
-			t.Fatal("it does not come to that")
-		}
 	}
 }
 

@@ -82,7 +82,7 @@ func (x *exchange) newTrip() *trip {
 	t.asking.Store(true)
 	t.moved.Store(netio.Now())
 	t.timer = time.AfterFunc(t.limit, t.late)
-	if x.stream == nil && x.watchable() {
+	if x.watchable() {
 		t.slow = time.AfterFunc(slowAnswer, t.watch)
 	}
 	var leaves <-chan struct{} = x.e.cutting

@@ -30,17 +30,10 @@ func (x *exchange) watchClient() <-chan struct{} {
 	return x.keepVigil(func() {})
 }
 
-// watchAnswer begins a vigil beside the wait for an answer, which ends when the client
-// leaves.
-func (x *exchange) watchAnswer() {
-	if x.stream == nil && x.watchable() {
-		x.keepVigil(x.c.cut)
-	}
-}
-
-// watchable tells whether the client of HTTP/1 has nothing more to say than this request.
+// watchable tells whether it is a client of HTTP/1 that has nothing more to say than this
+// request.
 func (x *exchange) watchable() bool {
-	return !x.up.waiting && x.in.len() <= x.up.consumed() && x.req.Upgrade == nil &&
+	return x.stream == nil && !x.up.waiting && x.in.len() <= x.up.consumed() && x.req.Upgrade == nil &&
 		x.c.io.SeesLeaving()
 }
 

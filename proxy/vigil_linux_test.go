@@ -2,6 +2,7 @@ package proxy_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -46,13 +47,7 @@ func newWaiting(t *testing.T, behind string) *waiting {
 // wait waits until so many requests do.
 func (w *waiting) wait(n int64) {
 	w.t.Helper()
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for end := time.Now().Add(flowPatience); w.waiters() != n; <-tick.C {
-		if time.Now().After(end) {
-			w.t.Fatalf("%d requests wait, want %d", w.waiters(), n)
-		}
-	}
+	waitFor(w.t, fmt.Sprintf("%d requests that wait", n), func() bool { return w.waiters() == n })
 }
 
 func (w *waiting) answered(from io.Reader) {
@@ -131,7 +126,7 @@ func TestSlowAnswersArrive(t *testing.T) {
 			_, err := io.WriteString(c, ok5)
 			return err == nil
 		},
-		snapshot: func(_ *proxy.Snapshot, r *proxy.Route) { r.ServerTimeout = 0 },
+		snapshot: func(_ *proxy.Snapshot, r *proxy.Route) { r.ServerTimeout = time.Hour },
 	})
 	c, br := f.dial()
 	for _, path := range []string{"/", "/slow", "/"} {
