@@ -100,13 +100,7 @@ func TestCountersOfAListener(t *testing.T) {
 		f.record()
 	}
 	// A connection ends behind the record of its last request.
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for end := time.Now().Add(flowPatience); f.face.Counts.Open() > 0; <-tick.C {
-		if time.Now().After(end) {
-			t.Fatalf("%d connections are open", f.face.Counts.Open())
-		}
-	}
+	waitFor(t, "the end of the connections", func() bool { return f.face.Counts.Open() == 0 })
 	if n := f.face.Counts.Total(); n != 3 {
 		t.Errorf("%d connections", n)
 	}

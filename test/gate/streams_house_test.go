@@ -2,7 +2,6 @@ package gate_test
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"io"
 	"net/http"
@@ -15,8 +14,6 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
-	"github.com/quic-go/quic-go"
-	"github.com/quic-go/quic-go/http3"
 	"golang.org/x/net/http2"
 
 	"doorward/internal/edgetest"
@@ -231,13 +228,7 @@ func streamsAsk(f *edgetest.Frames, id uint32, method, target, cookies string) {
 // streamsQUIC speaks HTTP/3, with a client that is not ours.
 func streamsQUIC(method, path string) streamsKind {
 	return func(h *streamsHouse, b *browser, id string) func() bool {
-		transport := &http3.Transport{
-			TLSClientConfig: &tls.Config{RootCAs: h.Roots()},
-			Dial: func(ctx context.Context, _ string, c *tls.Config, q *quic.Config) (*quic.Conn, error) {
-				return quic.DialAddr(ctx, h.HTTPS, c, q)
-			},
-		}
-		b.t.Cleanup(func() { _ = transport.Close() })
+		transport := h.protocolsQUIC(b.t)
 		var body io.Reader
 		if method == "POST" {
 			from, to := io.Pipe()
