@@ -5,7 +5,6 @@ import (
 	"net"
 	"net/http"
 	"testing"
-	"time"
 
 	"doorward/internal/tally"
 	"doorward/proxy"
