@@ -45,6 +45,8 @@ type Conn struct {
 	// it may, send how much more we may.
 	window, credit int
 	send           int64
+	// widened is when the client got more, having had less than a frame left.
+	widened time.Time
 	// queue are the streams that wait for their turn to send data, granted is how many
 	// have a turn that they did not use yet.
 	queue   []*Stream
@@ -57,8 +59,9 @@ type Conn struct {
 	// is no fault of the client.
 	resets []uint32
 	nreset int
-	// ends counts whole answers, sentData frames with data.
+	// ends counts whole answers, sentData frames with data, sentBytes what is in them.
 	ends, sentData int
+	sentBytes      int64
 	idleSince      time.Time
 	draining       drainState
 	final          uint32      // once drained, the last stream that is served

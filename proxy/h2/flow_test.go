@@ -237,6 +237,113 @@ func TestSecurityZeroWindows(t *testing.T) {
 	})
 }
 
+// TestOthersSendBesideWhatNobodyReads fills more than half of the connection's window
+// with bodies that nobody reads.
+func TestOthersSendBesideWhatNobodyReads(t *testing.T) {
+	o := options()
+	o.StreamWindow, o.ConnWindow = 64<<10, 128<<10
+	p := start(t, o, func(s *h2.Stream) {
+		if s.ID() < 5 {
+			linger(s)
+			return
+		}
+		echo(s)
+	}, window(1<<20))
+	_ = p.WriteWindowUpdate(0, 1<<20)
+	sent := 0
+	send := func(id uint32, n int, end bool) {
+		t.Helper()
+		p.until("room", func() bool { return 65535+p.windows[0]-sent >= n && 64<<10+p.windows[id] >= n })
+		_ = p.WriteData(id, end, make([]byte, n))
+		sent += n
+		p.windows[id] -= n
+	}
+	for id, n := range map[uint32]int{1: 4, 3: 2} {
+		_ = p.head(id, false, post("/")...)
+		for range n {
+			send(id, 16<<10, false)
+		}
+	}
+	_ = p.head(5, false, post("/")...)
+	for i := range 64 {
+		send(5, 8<<10, i == 63)
+	}
+	if a := p.wait(5); len(a.body) != 512<<10 {
+		t.Errorf("%d bytes of 512 KiB came back", len(a.body))
+	}
+}
+
+// TestSilenceOfOneHeldBackIsNoFault lets a client wait for the connection's window longer
+// than a client may be silent.
+func TestSilenceOfOneHeldBackIsNoFault(t *testing.T) {
+	const idle = 50 * time.Millisecond
+	silent := func(s *h2.Stream) {
+		s.Idle(idle, 0)
+		head := "HTTP/1.1 200 OK\r\n\r\n"
+		if _, err := s.Read(nil); err != nil {
+			head = "HTTP/1.1 408 Request Timeout\r\n\r\n"
+		}
+		_ = s.Answer([]byte(head), nil, true)
+	}
+	o := options()
+	o.StreamWindow, o.ConnWindow = 128<<10, 128<<10
+	read := make(chan struct{})
+	p := start(t, o, func(s *h2.Stream) {
+		if s.ID() > 1 {
+			silent(s)
+			return
+		}
+		<-read
+		_, _ = io.ReadFull(s, make([]byte, 128<<10))
+		linger(s)
+	})
+	_ = p.head(1, false, post("/")...)
+	for range 8 {
+		_ = p.WriteData(1, false, make([]byte, 16<<10))
+	}
+	_ = p.head(3, false, post("/")...)
+	p.sync()
+	for range 3 { // clients who could send, which is how time passes here
+		other := start(t, o, silent)
+		_ = other.head(1, false, post("/")...)
+		if a := other.wait(1); a.status != "408" {
+			t.Errorf("one who could send: %+v", a)
+		}
+	}
+	had := p.windows[0]
+	close(read)
+	p.until("room", func() bool { return p.windows[0] > had })
+	_ = p.WriteData(3, true, []byte("x"))
+	if a := p.wait(3); a.status != "200" {
+		t.Errorf("one who was held back: %+v", a)
+	}
+}
+
+// TestWaitingInLineIsNoFault sends so slowly that the last of many streams waits longer
+// for its turn than nothing may move.
+func TestWaitingInLineIsNoFault(t *testing.T) {
+	const streams, frame, idle = 20, 16 << 10, time.Second
+	p := start(t, options(), func(s *h2.Stream) {
+		s.Idle(0, idle)
+		_ = s.Answer([]byte("HTTP/1.1 200 OK\r\n\r\n"), make([]byte, frame), true)
+	}, window(1<<20))
+	for i := range uint32(streams) {
+		_ = p.head(2*i+1, true, get("/")...)
+	}
+	pace := time.NewTicker(idle / 8)
+	defer pace.Stop()
+	for range streams {
+		<-pace.C
+		_ = p.WriteWindowUpdate(0, frame)
+		p.sync()
+	}
+	for i := range uint32(streams) {
+		if a := p.wait(2*i + 1); len(a.body) != frame {
+			t.Errorf("stream %d: %d bytes, reset %v", 2*i+1, len(a.body), a.reset)
+		}
+	}
+}
+
 func TestReadOfNoBytesWaits(t *testing.T) {
 	p := start(t, options(), func(s *h2.Stream) {
 		var b strings.Builder

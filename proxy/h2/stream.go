@@ -101,7 +101,8 @@ func (s *Stream) Idle(read, write time.Duration) { s.readIdle, s.writeIdle = rea
 // more.
 func (s *Stream) Read(p []byte) (int, error) {
 	c := s.c
-	var expired <-chan time.Time
+	var q silence
+	defer q.end(s)
 	for {
 		c.mu.Lock()
 		if s.body.length > 0 {
@@ -119,16 +120,47 @@ func (s *Stream) Read(p []byte) (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		if expired == nil && s.readIdle > 0 {
-			expired = s.reading.start(s.readIdle)
-			defer s.reading.stop()
+		if err := q.wait(s); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// silence is that of a client whose body somebody reads.
+type silence struct {
+	expired <-chan time.Time
+	since   time.Time
+}
+
+// wait waits until there may be something to read. Time in which the client could not
+// send does not count: bodies that nobody reads may fill the connection's window.
+func (q *silence) wait(s *Stream) error {
+	for {
+		if q.expired == nil && s.readIdle > 0 {
+			q.since, q.expired = time.Now(), s.reading.start(s.readIdle)
 		}
 		select {
 		case <-s.ready:
-		case <-expired:
-			return 0, ErrTimeout
+			return nil
+		case <-q.expired:
+		}
+		if q.expired = nil; !s.c.heldBack(q.since) {
+			return ErrTimeout
 		}
 	}
+}
+
+func (q *silence) end(s *Stream) {
+	if q.expired != nil {
+		s.reading.stop()
+	}
+}
+
+// heldBack tells whether the client could not send a frame, now or since.
+func (c *Conn) heldBack(since time.Time) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.window < smallestFrame || c.widened.After(since)
 }
 
 // readError is why there is nothing to read; nil while there may be something later.
@@ -158,9 +190,13 @@ func (s *Stream) consumed(n int) {
 	}
 }
 
-// returnWindow lets the client send more on the connection.
+// returnWindow lets the client send more on the connection, when it has less left than
+// it would get: half a window, or what is left of one beside bodies that nobody reads.
 func (c *Conn) returnWindow(n int) {
-	if c.credit += n; c.credit >= c.o.ConnWindow/2 {
+	if c.credit += n; c.credit >= c.window && n > 0 {
+		if c.window < smallestFrame {
+			c.widened = time.Now()
+		}
 		c.putWindow(0, c.credit)
 		c.window += c.credit
 		c.credit = 0

@@ -94,6 +94,7 @@ func (s *Stream) wait(p *patience) error {
 		s.queued = true
 		c.queue = append(c.queue, s)
 	}
+	sent := c.sentBytes
 	c.flush()
 	began, late := time.Now(), false
 	select {
@@ -106,7 +107,11 @@ func (s *Stream) wait(p *patience) error {
 	}
 	c.mu.Lock()
 	err := s.writeError()
-	if err == nil && late {
+	switch {
+	case err != nil || !late:
+	case s.inLine(c.sentBytes - sent):
+		p.expired = nil
+	default:
 		s.reset(http2.ErrCodeCancel, ErrTimeout)
 		err = ErrTimeout
 	}
@@ -115,6 +120,12 @@ func (s *Stream) wait(p *patience) error {
 		c.flush()
 	}
 	return err
+}
+
+// inLine tells whether the stream, which waited long, only waited for its turn: others
+// have sent so many bytes meanwhile that the client is none that takes next to nothing.
+func (s *Stream) inLine(bytes int64) bool {
+	return s.queued && bytes > 0 && bytes >= int64(s.writeIdle/time.Second)*leastPace
 }
 
 func (s *Stream) leaveQueue() {
@@ -180,6 +191,7 @@ func (s *Stream) putData(data []byte, end bool) {
 	s.send -= int64(len(data))
 	c.send -= int64(len(data))
 	c.sentData++
+	c.sentBytes += int64(len(data))
 	if end {
 		s.finish()
 	}
