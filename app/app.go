@@ -200,6 +200,7 @@ func (a *App) commit(g *generation, o openings) {
 	g.orderCertificates() // those that the store has are there at the first handshake
 	g.welcome()
 	a.engine.Swap(g.snapshot)
+	g.regroup()
 	a.review() // what the gates of before have let pass
 	a.places.setMost(connectionLimit(g.cfg))
 	for _, l := range o.listeners {

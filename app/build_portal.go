@@ -101,6 +101,7 @@ func (g *generation) buildPortal() {
 	})
 	s.doors = auth.New(auth.Shared{
 		Host: c.Host, CookieDomain: cookieDomain(c), Sessions: s.sessions, Box: s.box,
+		Ready: s.ready,
 		Pages: s.pages.Under("/.doorward/assets/"), Tokens: s.directory, Consents: consents,
 		Keys: s.keys.JWKS(), Assets: s.pages.Assets(), Title: g.groupTitle,
 		Leave: s.portal.Leave, Told: s.noteRefusal, Until: s.curfew.until, Log: g.log.Named("sign-in"),

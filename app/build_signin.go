@@ -48,6 +48,8 @@ type signIn struct {
 	doors     *auth.Doors
 	gates     map[string]*auth.Gate // by the name of the route
 	rules     []portalApp
+	// ready is closed when the directory has the groups of this configuration.
+	ready chan struct{}
 }
 
 // openWithin bounds what has to be read before anything is served.
@@ -64,7 +66,7 @@ func (g *generation) buildSignIn(o Options, previous *generation) error {
 	}
 	g.warnMemory(o, g.cfg.At("sign_in"),
 		"users, sessions and tokens are kept in memory and gone at the next start")
-	s := &signIn{gates: map[string]*auth.Gate{}}
+	s := &signIn{gates: map[string]*auth.Gate{}, ready: make(chan struct{})}
 	switch {
 	case previous != nil && previous.desk != nil:
 		if previous.cfg.State.Secret.Reveal() != g.cfg.State.Secret.Reveal() {
@@ -190,13 +192,13 @@ func (g *generation) closeDesk(other *generation) {
 	}
 }
 
-// welcome puts the configuration in force for what outlives it. It cannot fail.
+// welcome puts the configuration in force for what outlives it, but for the groups. It
+// cannot fail.
 func (g *generation) welcome() {
 	s := g.signIn
 	if s == nil {
 		return
 	}
-	s.directory.Configure(mapping(g.cfg))
 	s.sessions.Configure(limitsOf(g.cfg.SignIn))
 	s.local.Configure(passwordSettings(g.cfg))
 	s.hasher.Configure(hashOptions(&g.cfg.SignIn.Throttle))
@@ -204,6 +206,16 @@ func (g *generation) welcome() {
 		p.start()
 	}
 	s.rechecks.Configure(context.Background(), g.cfg.SignIn.LocalUsers, s.portalProviders(g.cfg))
+}
+
+// regroup puts users into the groups of the configuration, when its gates are in force:
+// they wait for it, so that nobody is judged by rules of one configuration with the
+// groups of another. It cannot fail.
+func (g *generation) regroup() {
+	if s := g.signIn; s != nil {
+		s.directory.Configure(mapping(g.cfg))
+		close(s.ready)
+	}
 }
 
 func limitsOf(c *config.SignIn) session.Limits {

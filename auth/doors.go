@@ -38,6 +38,9 @@ type Shared struct {
 	Sessions *session.Manager
 	Box      *seal.Box
 	Pages    Pages
+	// Ready is closed when users are in the groups that these gates speak of. Who is to
+	// be judged before waits. Nil is at once.
+	Ready <-chan struct{}
 	// Tokens are those of users; nil is none.
 	Tokens Tokens
 	// Consents are what people have agreed to; nil is nothing.
@@ -96,6 +99,17 @@ type Doors struct {
 	signIn  string // the origin of the sign-in host
 	domain  []byte // that shares a cookie; nil: none
 	foreign *http.CrossOriginProtection
+}
+
+// wait waits until users are in the groups that the gates speak of.
+func (d *Doors) wait() {
+	select {
+	case <-d.Ready: // without a lock
+	default:
+		if d.Ready != nil {
+			<-d.Ready
+		}
+	}
 }
 
 // New makes the doors of a configuration.

@@ -102,6 +102,7 @@ func (g *Gate) Check(q *gate.Question) gate.Verdict {
 // then may be a matter between the browser and the server.
 func (g *Gate) identify(q *gate.Question, asked policy.Asked) gate.Verdict {
 	d := g.d
+	d.wait()
 	c := cookie.In(q.Fields, d.cookieFor(q.Host))
 	if c.Given {
 		if s := d.Sessions.Find(c.Value(), d.ticketHost(q.Host)); s != nil {
@@ -173,6 +174,7 @@ func (g *Gate) Holds(p gate.Pass, q *gate.Question) bool {
 
 // holds tells whether a pass is still good for those whom the rule lets in.
 func (g *Gate) holds(p gate.Pass) bool {
+	g.d.wait()
 	var h holder
 	switch p := p.(type) {
 	case *session.Session:

@@ -70,7 +70,7 @@ func (x *exchange) attempt() failure {
 		x.queuedAt = began
 	}
 	x.connectedAt, x.answeredAt = 0, 0
-	if x.departed() || x.outcast() { // while it waited, perhaps
+	if x.departed() || x.evicted() { // while it waited, perhaps
 		return failure{noConnection, backend.ErrGone}
 	}
 	if x.server.Multiplexed() {

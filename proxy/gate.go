@@ -24,10 +24,28 @@ type admission struct {
 
 // askGate lets the route's gate decide, on the path that is forwarded.
 func (x *exchange) askGate() {
-	g := x.route.Gate
-	if g == nil {
+	if x.route.Gate == nil {
 		return
 	}
+	x.pose()
+	s, g := x.snap, x.route.Gate
+	for range mostAsked {
+		if x.settle(g, s) {
+			return
+		}
+		x.verdict = gate.Verdict{} // so that a panic finds nothing to take back
+		s = x.e.snapshot.Load()
+		g = s.gateOf(x.route)
+	}
+	x.verdict = gate.Verdict{Status: http.StatusServiceUnavailable}
+}
+
+// mostAsked is how often the gate is asked about one request: again when a reload comes in
+// between.
+const mostAsked = 4
+
+// pose makes the question for the gate.
+func (x *exchange) pose() {
 	x.question = gate.Question{
 		Host: x.host, Authority: x.req.Host, Path: x.path, Query: x.req.Query,
 		Method: x.req.Method, Secure: x.scheme == "https", Upgrade: x.req.Upgrade,
@@ -36,26 +54,38 @@ func (x *exchange) askGate() {
 	if x.question.Authority == nil {
 		x.question.Authority = x.req.Authority
 	}
-	x.reviewed = x.e.admitted.reviews.Load()
-	x.verdict = g.Check(&x.question)
-	if x.verdict.Pass == nil {
-		return
-	}
-	x.e.admitted.add(x)
-	x.rec.User = x.verdict.Pass.UserName()
-	x.outcast()
 }
 
-// outcast tells whether the right to go on has ended since the gate was asked, and ends
-// the request then. A review that began meanwhile may have missed it, or not come to it.
-func (x *exchange) outcast() bool {
-	now := x.e.snapshot.Load()
-	if x.verdict.Pass == nil || now == x.snap && x.e.admitted.reviews.Load() == x.reviewed ||
-		x.holds(now) {
+// settle asks the gate of a snapshot, and tells whether its word counts: a gate of before
+// might judge somebody by the groups of now.
+func (x *exchange) settle(g gate.Gate, s *Snapshot) bool {
+	x.reviewed = x.e.admitted.reviews.Load()
+	x.verdict = g.Check(&x.question)
+	if x.e.snapshot.Load() != s {
+		return false
+	}
+	if x.verdict.Pass != nil {
+		x.e.admitted.add(x)
+		x.rec.User = x.verdict.Pass.UserName()
+		x.evicted() // a review that began meanwhile may have missed it
+	}
+	return true
+}
+
+// evicted ends the request when its right to go on has ended, and tells whether.
+func (x *exchange) evicted() bool {
+	if !x.outcast() {
 		return false
 	}
 	x.expel()
 	return true
+}
+
+// outcast tells whether the right to go on has ended since the gate was asked.
+func (x *exchange) outcast() bool {
+	now := x.e.snapshot.Load()
+	return x.verdict.Pass != nil &&
+		(now != x.snap || x.e.admitted.reviews.Load() != x.reviewed) && !x.holds(now)
 }
 
 // holds tells whether the request may go on under the rules that are in force now.

@@ -42,13 +42,7 @@ func TestSlowHeadsMeetTheGateOfNow(t *testing.T) {
 					all := f.engine.Connections(1)
 					return len(all) == 1 && all[0].State == "request"
 				})
-				next := *snap
-				next.Routes = []*proxy.Route{{
-					Name: route.Name, Backend: route.Backend, Gate: never{},
-					Request: route.Request, Answer: route.Answer, ClientTimeout: flowPatience,
-				}}
-				next.Prepare()
-				f.engine.Swap(&next)
+				f.engine.Swap(behind(never{}, snap, route))
 				f.engine.Review()
 				_, _ = io.WriteString(client, "ET / HTTP/1.1\r\nHost: a\r\n"+upgrade+"\r\n")
 				if line, err := br.ReadString('\n'); !strings.HasPrefix(line, "HTTP/1.1 403 ") {
@@ -57,6 +51,61 @@ func TestSlowHeadsMeetTheGateOfNow(t *testing.T) {
 				_ = client.Close()
 			})
 		}
+	}
+}
+
+// behind is a snapshot as it was but for the gate of its route.
+func behind(g gate.Gate, s *proxy.Snapshot, r *proxy.Route) *proxy.Snapshot {
+	next := *s
+	next.Routes = []*proxy.Route{{
+		Name: r.Name, Backend: r.Backend, Gate: g,
+		Request: r.Request, Answer: r.Answer, ClientTimeout: flowPatience,
+	}}
+	next.Prepare()
+	return &next
+}
+
+// The word of a gate in whose place a reload has put another one meanwhile counts no more,
+// whatever it was; the other one is asked. Where that never ends, nobody passes.
+func TestWordsOfGatesThatAreGoneDoNotCount(t *testing.T) {
+	for name, c := range map[string]struct {
+		word    gate.Verdict
+		instead gate.Gate // nil: another one like that, again and again
+		status  string
+	}{
+		"yes, then no": {bob(nil), never{}, "403"},
+		"no, then yes": {never{}.Check(nil), &doorkeeper{verdict: bob}, "200"},
+		"for ever":     {bob(nil), nil, "503"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var f *flow
+			var route *proxy.Route
+			var snap *proxy.Snapshot
+			old := &doorkeeper{}
+			old.verdict = func(*gate.Question) gate.Verdict {
+				if c.instead == nil {
+					f.engine.Swap(behind(old, snap, route))
+				} else {
+					f.engine.Swap(behind(c.instead, snap, route))
+				}
+				f.engine.Review()
+				return c.word
+			}
+			f = newFlow(t, flowOptions{server: tellAll, snapshot: func(s *proxy.Snapshot, r *proxy.Route) {
+				r.Gate, route, snap = old, r, s
+			}})
+			got := f.ask("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+			if !strings.HasPrefix(got, "HTTP/1.1 "+c.status+" ") {
+				t.Errorf("%q, want %s", got, c.status)
+			}
+			want := int64(0)
+			if c.status == "200" {
+				want = 1
+			}
+			if n := f.requests.Load(); n != want {
+				t.Errorf("the server got %d requests, want %d", n, want)
+			}
+		})
 	}
 }
 

@@ -2,6 +2,7 @@ package directory
 
 import (
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -136,6 +137,10 @@ func (d *Directory) Configure(m Mapping) {
 	compiled := compile(m)
 	var news []string
 	d.mu.Lock()
+	if reflect.DeepEqual(d.mapping, compiled) {
+		d.mu.Unlock()
+		return
+	}
 	d.mapping = compiled
 	for id, a := range d.index.byID {
 		old := a.person.View()
