@@ -2,7 +2,6 @@ package app
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -27,7 +26,7 @@ func (g *generation) readClientCAs() error {
 		place := g.cfg.At("route", i, "client_certificate", "ca_file")
 		ca, warnings, err := tls.ReadClientCA(c.CAFile)
 		if err != nil {
-			errs = append(errs, atFile(place, err))
+			errs = append(errs, placed(place, err))
 			continue
 		}
 		g.clientCAs[c.CAFile] = ca
@@ -38,16 +37,6 @@ func (g *generation) readClientCAs() error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// atFile says that the file named at a place is at fault.
-func atFile(place config.Diagnostic, err error) error {
-	var fault *tls.FileError
-	if errors.As(err, &fault) {
-		place.Hint = fault.Mend
-		err = fmt.Errorf("%s: %w", fault.File, fault.Err)
-	}
-	return placed(place, err)
 }
 
 // clientRules say which hosts ask for certificates, in the order of the routes. The

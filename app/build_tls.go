@@ -5,6 +5,8 @@ import (
 	cryptotls "crypto/tls"
 	"errors"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"doorward/config"
 	"doorward/tls"
@@ -50,5 +52,27 @@ func (g *generation) buildTLS(o Options, previous *generation) error {
 	if err == nil {
 		err = g.checkWildcards()
 	}
-	return errors.Join(clients, placed(g.cfg.At("tls"), err))
+	return errors.Join(clients, g.placedFiles(err))
+}
+
+// placedFiles gives each file at fault the place of the entry that it was found by.
+func (g *generation) placedFiles(err error) error {
+	var list interface{ Unwrap() []error }
+	var file *tls.FileError
+	switch {
+	case asItself(err, &list) && isJoin(err, list.Unwrap()):
+		errs := slices.Clone(list.Unwrap())
+		for i, e := range errs {
+			errs[i] = g.placedFiles(e)
+		}
+		return errors.Join(errs...)
+	case asItself(err, &file):
+		for i, entry := range g.cfg.TLS.Certificates {
+			rest, found := strings.CutPrefix(file.File, filepath.Clean(entry))
+			if found && (rest == "" || rest[0] == filepath.Separator) {
+				return placed(g.cfg.At("tls", "certificates", i), err)
+			}
+		}
+	}
+	return placed(g.cfg.At("tls"), err)
 }

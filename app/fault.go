@@ -54,7 +54,8 @@ func diagnose(err error, place config.Diagnostic) config.Diagnostics {
 		}
 		return out
 	case asItself(err, &file):
-		return config.Diagnostics{{File: file.File, Message: file.Err.Error(), Hint: file.Mend}}
+		place.Message, place.Hint = file.File+": "+file.Err.Error(), file.Mend
+		return config.Diagnostics{place}
 	}
 	place.Message = err.Error()
 	return config.Diagnostics{place}

@@ -26,7 +26,9 @@ host and path, and balances them over servers.
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		SilenceErrors: true,
 		SilenceUsage:  true,
+		Version:       versionName(),
 	}
+	root.SetVersionTemplate("doorward {{.Version}}\n")
 	root.AddCommand(newRun(), newCheck(), newReload(), newServers(), newServer(), newSticks(),
 		newUser(), newGroup(), newSession(), newToken(), newEvents(), newWhy(),
 		newConnections(), newBackends(), newCerts(), newVersion(), newDemo(), newConfig())
@@ -45,8 +47,11 @@ func noArguments(cmd *cobra.Command, args []string) error {
 	case len(args) == 0:
 		return nil
 	case !cmd.HasSubCommands():
-		return &usageError{fmt.Errorf("%s takes no argument %q; see %s --help",
-			cmd.Name(), args[0], cmd.CommandPath())}
+		text := fmt.Sprintf("%s takes no argument %q", cmd.Name(), args[0])
+		if cmd.Flags().Lookup("config") != nil {
+			text += " (did you mean --config " + args[0] + "?)"
+		}
+		return &usageError{errors.New(text + "; see " + cmd.CommandPath() + " --help")}
 	}
 	text := fmt.Sprintf("unknown command %q", args[0])
 	if close := cmd.SuggestionsFor(args[0]); len(close) > 0 {

@@ -36,7 +36,7 @@ type lock struct {
 func (s *Storage) Lock(ctx context.Context, name string) error {
 	l := &lock{key: lockPrefix + name, mark: []byte(rand.Text())}
 	for {
-		taken, err := s.take(ctx, l)
+		taken, err := s.take(ctx, name, l)
 		if err != nil {
 			return err
 		}
@@ -63,8 +63,16 @@ func (s *Storage) Lock(ctx context.Context, name string) error {
 	return nil
 }
 
-// take tries once. It reads first: a write that fails costs more.
-func (s *Storage) take(ctx context.Context, l *lock) (bool, error) {
+// take tries once. It reads first: a write that fails costs more. A holder in this
+// process has the lock until it gives it back, even one that has lost it: Unlock knows
+// holders by no more than the name of the lock.
+func (s *Storage) take(ctx context.Context, name string, l *lock) (bool, error) {
+	s.mu.Lock()
+	ours := s.held[name] != nil
+	s.mu.Unlock()
+	if ours {
+		return false, nil
+	}
 	_, err := s.store.Get(ctx, l.key)
 	if err == nil {
 		return false, nil

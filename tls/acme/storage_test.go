@@ -203,6 +203,37 @@ func TestLock_is_kept_while_the_holder_lives_and_ends_when_it_died(t *testing.T)
 	})
 }
 
+func TestLock_that_was_lost_is_given_back_before_another_has_it(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, err := state.Open("memory:", state.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		locks := acme.NewStorage(s, 30*time.Second, zap.NewNop())
+		if err := locks.Lock(t.Context(), "a"); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Delete(t.Context(), "acme/lock/a"); err != nil { // as the lease does
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		wantErr(t, locks.Lock(ctx, "a"), context.DeadlineExceeded)
+		if err := locks.Unlock(t.Context(), "a"); err == nil {
+			t.Error("gave back what was lost")
+		}
+		if err := locks.Lock(t.Context(), "a"); err != nil {
+			t.Error(err)
+		}
+		if err := locks.Unlock(t.Context(), "a"); err != nil {
+			t.Error(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
 func TestStorage_says_what_the_store_says(t *testing.T) {
 	kept := memory(t)
 	s := acme.NewStorage(kept, time.Minute, zap.NewNop())
