@@ -97,7 +97,7 @@ func (g *generation) buildPortal() {
 		Destinations: g.destinations(), Apps: s.apps, Routes: s.choices, Title: g.groupTitle,
 		Reserved: g.reservedName, Box: s.box, Sessions: s.sessions, Directory: s.directory,
 		Pages: s.pages, Audit: s.audit, Loops: s.loops, Floods: s.floods, Local: s.local,
-		Hasher: s.hasher, Consents: consents, Log: g.log.Named("sign-in"),
+		Hasher: s.hasher, Consents: consents, Rechecks: s.rechecks, Log: g.log.Named("sign-in"),
 	})
 	s.doors = auth.New(auth.Shared{
 		Host: c.Host, CookieDomain: cookieDomain(c), Sessions: s.sessions, Box: s.box,

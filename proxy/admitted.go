@@ -74,13 +74,9 @@ func (s *admittedShard) each(f func(*exchange)) {
 // whose session is over, or to whom the gate that the route has now is shut. It tells
 // how many there were.
 func (e *Engine) Review() (n int) {
-	s := e.snapshot.Load()
-	if s == nil {
-		return 0
-	}
 	e.admitted.reviews.Add(1)
 	e.admitted.each(func(x *exchange) {
-		if !x.holds(s) {
+		if !x.holds() {
 			x.expel()
 			n++
 		}

@@ -83,15 +83,24 @@ func (x *exchange) evicted() bool {
 
 // outcast tells whether the right to go on has ended since the gate was asked.
 func (x *exchange) outcast() bool {
-	now := x.e.snapshot.Load()
-	return x.verdict.Pass != nil &&
-		(now != x.snap || x.e.admitted.reviews.Load() != x.reviewed) && !x.holds(now)
+	if x.verdict.Pass == nil {
+		return false
+	}
+	asked := x.e.snapshot.Load() == x.snap && x.e.admitted.reviews.Load() == x.reviewed
+	return !asked && !x.holds()
 }
 
-// holds tells whether the request may go on under the rules that are in force now.
-func (x *exchange) holds(now *Snapshot) bool {
-	g := now.gateOf(x.route)
-	return g == nil || g.Holds(x.verdict.Pass, &x.question)
+// holds tells whether the request may go on under the rules that are in force now. As at
+// the way in, the word of a gate in whose place another has come counts no more.
+func (x *exchange) holds() bool {
+	for {
+		now := x.e.snapshot.Load()
+		g := now.gateOf(x.route)
+		yes := g == nil || g.Holds(x.verdict.Pass, &x.question)
+		if x.e.snapshot.Load() == now {
+			return yes
+		}
+	}
 }
 
 // heldBack answers in place of the route, if the gate wants it so.

@@ -109,6 +109,35 @@ func TestWordsOfGatesThatAreGoneDoNotCount(t *testing.T) {
 	}
 }
 
+// A review that a reload overtakes goes by the gates of now: the groups of now are theirs.
+func TestReviewsGoByTheGatesOfNow(t *testing.T) {
+	var route *proxy.Route
+	var snap *proxy.Snapshot
+	asked, stay := make(chan struct{}), make(chan struct{})
+	old := &doorkeeper{verdict: bob}
+	f := newFlow(t, flowOptions{
+		server: func(_ int64, c net.Conn, _ *http.Request) bool {
+			close(asked)
+			<-stay
+			_, _ = io.WriteString(c, emptyAnswer)
+			return false
+		},
+		snapshot: func(s *proxy.Snapshot, r *proxy.Route) { r.Gate, route, snap = old, r, s },
+	})
+	c, br := f.dial()
+	_, _ = io.WriteString(c, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	<-asked
+	old.shut.Store(true)
+	old.judging = func() { f.engine.Swap(behind(&doorkeeper{verdict: bob}, snap, route)) }
+	if n := f.engine.Review(); n != 0 {
+		t.Errorf("%d were ended", n)
+	}
+	close(stay)
+	if line, err := br.ReadString('\n'); !strings.HasPrefix(line, "HTTP/1.1 2") {
+		t.Errorf("%q, %v", line, err)
+	}
+}
+
 // A request that waits for the place of another one does not get to the server when a
 // review has begun that has not come to it, and would end it.
 func TestNoPlaceIsForOutcasts(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -183,7 +184,7 @@ func (d *Directory) edit(
 		if err := change(&next); err != nil {
 			return nil, err
 		}
-		if err := next.follows(&old); err != nil {
+		if err := next.follows(&old, d.now()); err != nil {
 			return nil, err
 		}
 		changes, err := rewrite(&old, &next, version)
@@ -208,11 +209,14 @@ func (d *Directory) edit(
 }
 
 // follows settles what somebody made of old.
-func (r *record) follows(old *record) error {
-	r.ID, r.Created = old.ID, old.Created
+func (r *record) follows(old *record, now time.Time) error {
+	r.ID, r.Created, r.EpochAt = old.ID, old.Created, old.EpochAt
 	r.Epoch = max(r.Epoch, old.Epoch)
 	if old.State == user.Active && r.State != user.Active {
 		r.Epoch = max(r.Epoch, old.Epoch+1)
+	}
+	if r.Epoch != old.Epoch {
+		r.EpochAt = now.UTC()
 	}
 	return r.settle()
 }

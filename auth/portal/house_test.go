@@ -94,6 +94,7 @@ func newHouse(t *testing.T) *house {
 		Sessions: h.sessions, Directory: h.directory, Log: log,
 	})
 	t.Cleanup(h.rechecks.Close)
+	h.options.Rechecks = h.rechecks
 	h.rebuild(func(*portal.Options) {})
 	h.alice = h.user(user.User{Name: "alice", Email: "alice@example.com"}, password)
 	return h

@@ -44,6 +44,9 @@ func (p *Portal) admit(r *visitor, pr *Provider, c *oidc.Claims) (*user.Person, 
 		if err := active(u); err != nil {
 			return err
 		}
+		if !u.Linked(pr.Name, c.Subject) {
+			return errNoAccount // any more
+		}
 		u.SignedIn = p.now().UTC()
 		learn(u, pr.Name, c, p.now())
 		return nil

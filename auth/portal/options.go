@@ -42,6 +42,9 @@ type Options struct {
 	Routes func(v *user.View) []page.Choice
 	// Title is what the pages call a group; nil is its name.
 	Title func(group string) string
+	// Rechecks knows where sessions may begin, under the configuration of now; nil is
+	// everywhere.
+	Rechecks *Rechecks
 	// Reserved tells whether a rule names this user name: then no account that a
 	// provider makes gets it, unless the provider's names are trusted. Nil is none.
 	Reserved func(name string) bool

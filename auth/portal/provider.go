@@ -165,6 +165,7 @@ func (p *Portal) staleState(w http.ResponseWriter, r *visitor, s *passage, err e
 func (p *Portal) answered(
 	w http.ResponseWriter, r *visitor, pr *Provider, s *passage, q url.Values,
 ) {
+	since := p.now()
 	c, err := pr.Client.Exchange(r.Context(), oidc.Callback{
 		Query: q, Nonce: p.nonce(s), Verifier: p.verifier(s), RedirectURL: p.callbackURL(pr),
 	})
@@ -184,6 +185,7 @@ func (p *Portal) answered(
 		return
 	}
 	start := p.start(pr, person.View().User.ID, s, c)
+	start.Since = since
 	if live := p.session(r); live != nil && !s.Asked && p.same(live, &start) {
 		p.arrive(w, r, live, s.visit)
 		return

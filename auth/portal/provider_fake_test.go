@@ -26,6 +26,8 @@ type provider struct {
 	refreshed *oidc.Claims
 	refreshes []string
 	down      string
+	// meanwhile, if there is one, happens once while it is asked.
+	meanwhile func()
 }
 
 func newProvider(name string) *provider {
@@ -56,6 +58,7 @@ func (p *provider) AuthURL(_ context.Context, r oidc.AuthRequest) (string, error
 }
 
 func (p *provider) Exchange(_ context.Context, c oidc.Callback) (*oidc.Claims, error) {
+	p.wait()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if code := c.Query.Get("error"); code != "" {
@@ -77,9 +80,18 @@ func (p *provider) Exchange(_ context.Context, c oidc.Callback) (*oidc.Claims, e
 
 func (p *provider) Refresh(_ context.Context, refresh, _ string) (*oidc.Claims, error) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.refreshes = append(p.refreshes, refresh)
-	return p.refreshed, p.err
+	claims, err := p.refreshed, p.err
+	p.mu.Unlock()
+	p.wait()
+	return claims, err
+}
+
+func (p *provider) wait() {
+	if happens := p.meanwhile; happens != nil {
+		p.meanwhile = nil
+		happens()
+	}
 }
 
 // answers says what Refresh answers from now on.

@@ -74,6 +74,7 @@ type Rechecks struct {
 
 	mu        sync.Mutex
 	providers map[string]Provider
+	byHand    bool                 // local users may sign in
 	due       map[string]time.Time // by session
 	asking    map[string]bool
 }
@@ -101,18 +102,25 @@ func (c *Rechecks) Configure(ctx context.Context, localUsers bool, providers []P
 		known[pr.Name] = pr
 	}
 	c.mu.Lock()
-	c.providers = known
+	c.providers, c.byHand = known, localUsers
 	c.mu.Unlock()
 	gone := map[string]bool{}
 	for _, s := range c.o.Sessions.All() {
-		_, ok := known[s.Provider()]
-		if !ok && (s.Provider() != byPassword || !localUsers) {
+		if !c.Serves(s.Provider()) {
 			gone[s.Provider()] = true
 		}
 	}
 	for name := range gone {
 		c.o.Sessions.EndProvider(ctx, name) // many at a write: the reload waits for it
 	}
+}
+
+// Serves tells whether sessions may begin at a provider, or with a password.
+func (c *Rechecks) Serves(provider string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, known := c.providers[provider]
+	return known || provider == byPassword && c.byHand
 }
 
 // Start begins to ask, until Close.
@@ -250,6 +258,7 @@ func (c *Rechecks) recheck(
 	if age := c.o.Now().Sub(kept.Checked); age < pr.Recheck/2 {
 		return max(spread(pr.Recheck)-age, recheckRetry) // another process has asked
 	}
+	asked := c.o.Now()
 	claims, err := pr.Client.Refresh(ctx, kept.Refresh, s.Subject())
 	switch {
 	case errors.Is(err, oidc.ErrRevoked):
@@ -260,6 +269,7 @@ func (c *Rechecks) recheck(
 	case claims.Subject != s.Subject() || claims.Guest && !pr.Guests:
 		c.o.Sessions.End(ctx, s, "the provider no longer knows the account as this one")
 	default:
+		kept.Checked = asked
 		if err := c.accept(ctx, pr, s, kept, claims); err != nil {
 			c.o.Log.Warn("recheck", zap.Error(err))
 			return recheckRetry
@@ -283,12 +293,11 @@ func (c *Rechecks) unanswered(
 	}
 }
 
-// accept takes over what the provider says by now.
+// accept takes over what the provider said when it was asked, unless it has said something
+// since to somebody who signed in.
 func (c *Rechecks) accept(
 	ctx context.Context, pr *Provider, s *session.Session, kept secrets, claims *oidc.Claims,
 ) error {
-	now := c.o.Now()
-	kept.Checked = now
 	if claims.Refresh != "" {
 		kept.Refresh = claims.Refresh
 	}
@@ -301,14 +310,15 @@ func (c *Rechecks) accept(
 	}
 	id := s.View().User.Identity(pr.Name)
 	switch {
-	case id == nil || id.Subject != s.Subject():
+	case !s.View().User.Linked(pr.Name, s.Subject()):
 		c.o.Sessions.End(ctx, s, "the account is no longer linked to its user")
 		return nil
 	case claims.Unchanged || sameGroups(id, claims):
 		return nil
 	}
 	_, err := c.o.Directory.Update(ctx, s.View().User.ID, func(u *user.User) error {
-		if id := u.Identity(pr.Name); id != nil && id.Subject == claims.Subject {
+		id := u.Identity(pr.Name)
+		if id != nil && id.Subject == claims.Subject && !id.SignedIn.After(kept.Checked) {
 			learn(u, pr.Name, claims, id.SignedIn)
 		}
 		return nil

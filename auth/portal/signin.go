@@ -310,6 +310,10 @@ func (p *Portal) begin(w http.ResponseWriter, r *visitor, start session.Start) *
 		}
 	}
 	s, ticket, err := begin(r.Context(), start)
+	if err == nil && !p.stands(s) {
+		p.o.Sessions.End(r.Context(), s, "what it began with went away meanwhile")
+		err = session.ErrEnded
+	}
 	switch {
 	case errors.Is(err, session.ErrEnded), errors.Is(err, session.ErrNoUser):
 		p.stale(w, r, "/sign_in") // the right to sign in has gone since it was proven
@@ -321,6 +325,15 @@ func (p *Portal) begin(w http.ResponseWriter, r *visitor, start session.Start) *
 	cookie.Ticket(w, p.o.CookieDomain, ticket)
 	p.record(r, audit.Event{Kind: audit.SignIn, User: nameOf(s.View()), Provider: start.Provider})
 	return s
+}
+
+// stands tells whether a session that has just begun may stay. Who takes away the way by
+// which it began ends the sessions there are, behind that: it is one of them, or we see it.
+func (p *Portal) stands(s *session.Session) bool {
+	if p.o.Rechecks != nil && !p.o.Rechecks.Serves(s.Provider()) {
+		return false
+	}
+	return s.Provider() == byPassword || s.View().User.Linked(s.Provider(), s.Subject())
 }
 
 // noteSignIn remembers when a user came. That it cannot be written keeps nobody out.

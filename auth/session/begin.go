@@ -28,9 +28,11 @@ func sameHash(a, b *[sha256.Size]byte) bool { return subtle.ConstantTimeCompare(
 // Start is how a session begins.
 type Start struct {
 	// UserID is who has signed in. Epoch is the user's when the proof of that began, so
-	// that what ends all sessions meanwhile ends this one; 0 is the present one.
+	// that what ends all sessions meanwhile ends this one; 0 is the present one. Since is
+	// that moment where nobody knew yet who it would be; zero is now.
 	UserID string
 	Epoch  uint64
+	Since  time.Time
 	// Provider is where the user signed in, "local" for here; Subject the account
 	// there, UpstreamSID the provider's name for the session.
 	Provider, Subject, UpstreamSID string
@@ -108,10 +110,10 @@ func (m *Manager) newSession(o Start) (*Session, error) {
 		return nil, ErrNoUser
 	}
 	switch {
+	case o.Epoch > 0 && o.Epoch < u.Epoch, !o.Since.IsZero() && u.EpochAt.After(o.Since):
+		return nil, ErrEnded
 	case o.Epoch == 0:
 		o.Epoch = u.Epoch
-	case o.Epoch < u.Epoch:
-		return nil, ErrEnded
 	}
 	now := m.now()
 	s := &Session{m: m, person: person, record: record{

@@ -37,8 +37,10 @@ type User struct {
 	State  State  `json:"state"`
 	// Service accounts have no password, no identities and no sessions.
 	Service bool `json:"service,omitempty"`
-	// Epoch ends sessions: those that began under a smaller one are over.
-	Epoch uint64 `json:"epoch"`
+	// Epoch ends sessions: those that began under a smaller one are over. EpochAt is when
+	// it was raised last; zero is never.
+	Epoch   uint64    `json:"epoch"`
+	EpochAt time.Time `json:"epoch_at,omitzero"`
 	// Groups are the groups of the store that the user is a member of.
 	Groups []string `json:"groups,omitempty"`
 	// Identities are the accounts at providers that sign this user in.
@@ -120,6 +122,12 @@ func (u *User) Identity(provider string) *Identity {
 		}
 	}
 	return nil
+}
+
+// Linked tells whether an account of a provider signs the user in.
+func (u *User) Linked(provider, subject string) bool {
+	id := u.Identity(provider)
+	return id != nil && id.Subject == subject
 }
 
 // Opens tells whether the token is for the route and has not ended.
