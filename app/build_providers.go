@@ -193,7 +193,7 @@ func (s *signIn) bearers(c *config.Route) []auth.Bearer {
 			continue // which the configuration was checked for
 		}
 		list = append(list, auth.Bearer{
-			Audiences: b.Audiences, Scopes: b.Scopes,
+			Provider: b.Provider, Audiences: b.Audiences, Scopes: b.Scopes,
 			Verify: func(ctx context.Context, raw string, audiences []string) (auth.Caller, error) {
 				claims, err := p.Bearer(ctx, raw, audiences)
 				if errors.Is(err, oidc.ErrUnavailable) {

@@ -17,6 +17,8 @@ import (
 
 // Bearer says which tokens of a provider let programs pass (RFC 6750).
 type Bearer struct {
+	// Provider is whose tokens these are.
+	Provider string
 	// Audiences are those that the token must be for, Scopes those of which it must
 	// have one; without Scopes all will do.
 	Audiences, Scopes []string
@@ -164,10 +166,23 @@ func (g *Gate) verify(token string) (*grant, error) {
 		case c.Person == nil || !g.d.Now().Before(c.Expires):
 			errs = append(errs, errors.New("nobody's, or over"))
 		default:
-			return &grant{Caller: c, enough: b.enough(c.Scopes)}, nil
+			return &grant{Caller: c, by: b, enough: b.enough(c.Scopes)}, nil
 		}
 	}
 	return nil, errors.Join(errs...)
+}
+
+// takes tells whether the route, as a reload may have changed it, still takes a token that
+// was verified. Which of the audiences it is for is not known: all must still do.
+func (g *Gate) takes(p *grant) bool {
+	return slices.ContainsFunc(g.o.Bearer, func(b Bearer) bool {
+		for _, audience := range p.by.Audiences {
+			if !slices.Contains(b.Audiences, audience) {
+				return false
+			}
+		}
+		return b.Provider == p.by.Provider && b.enough(p.Scopes)
+	})
 }
 
 func (b *Bearer) enough(scopes []string) bool {

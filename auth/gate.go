@@ -188,7 +188,7 @@ func (g *Gate) holds(p gate.Pass) bool {
 		}
 		h = holder{view: p.person.View()}
 	case *grant:
-		if g.grants == nil || !g.d.Now().Before(p.Expires) {
+		if !g.takes(p) || !g.d.Now().Before(p.Expires) {
 			return false
 		}
 		g.d.until(p.Expires)

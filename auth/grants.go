@@ -17,7 +17,8 @@ const (
 // grant is a provider's token that was verified.
 type grant struct {
 	Caller
-	enough bool // its scopes are those that the route asks for
+	by     *Bearer // the entry of the route that it was verified for
+	enough bool    // its scopes are those that the route asks for
 	until  time.Time
 }
 

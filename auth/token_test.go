@@ -259,6 +259,39 @@ func TestTokensOfProviders(t *testing.T) {
 	}
 }
 
+// What a provider's token opened stays open behind a reload if the token would still do.
+func TestTokensOfProvidersAfterAReload(t *testing.T) {
+	h := newHouse(t)
+	p := &provider{person: h.bob, until: h.clock().Add(10 * time.Minute)}
+	taking := func(b ...auth.Bearer) *auth.Gate {
+		return h.gate(anyUser, func(o *auth.RouteOptions) { o.Bearer = b })
+	}
+	wiki := []string{"api://wiki"}
+	pass := h.do(taking(auth.Bearer{
+		Provider: "azure", Audiences: wiki, Scopes: []string{"read"}, Verify: p.verify,
+	}), get(bearer("good read"))).verdict.Pass
+	for name, c := range map[string]struct {
+		now   []auth.Bearer
+		holds bool
+	}{
+		"as before":        {[]auth.Bearer{{Provider: "azure", Audiences: wiki, Scopes: []string{"read"}}}, true},
+		"any scope":        {[]auth.Bearer{{Provider: "azure", Audiences: wiki}}, true},
+		"one more scope":   {[]auth.Bearer{{Provider: "azure", Audiences: wiki, Scopes: []string{"write", "read"}}}, true},
+		"another scope":    {[]auth.Bearer{{Provider: "azure", Audiences: wiki, Scopes: []string{"write"}}}, false},
+		"another audience": {[]auth.Bearer{{Provider: "azure", Audiences: []string{"api://mail"}}}, false},
+		"one more audience": {
+			[]auth.Bearer{{Provider: "azure", Audiences: []string{"api://mail", "api://wiki"}}}, true},
+		"another provider": {[]auth.Bearer{{Provider: "other", Audiences: wiki}}, false},
+		"one more provider": {
+			[]auth.Bearer{{Provider: "other", Audiences: wiki}, {Provider: "azure", Audiences: wiki}}, true},
+		"no tokens": {nil, false},
+	} {
+		if got := taking(c.now...).Holds(pass, here()); got != c.holds {
+			t.Errorf("%s: holds %v, want %v", name, got, c.holds)
+		}
+	}
+}
+
 // Who sends ever new tokens fills no memory, and those who come regularly still pass.
 func TestManyTokensOfProviders(t *testing.T) {
 	h := newHouse(t)
