@@ -82,11 +82,11 @@ func (p *Portal) backChannel(w http.ResponseWriter, r *visitor, name string) {
 		logoutRefused(w, http.StatusBadRequest)
 		return
 	}
-	if token.SID != "" {
-		p.ended(r, name, p.o.Sessions.EndUpstream(r.Context(), name, token.SID))
-	} else {
-		p.ended(r, name, p.o.Sessions.EndSubject(r.Context(), name, token.Subject))
+	ended, err := p.o.Sessions.SignedOut(r.Context(), name, token.SID, token.Subject)
+	if err != nil {
+		p.warn("noting a sign-out at a provider", err)
 	}
+	p.ended(r, name, ended)
 	w.WriteHeader(http.StatusOK)
 }
 

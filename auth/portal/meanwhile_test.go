@@ -30,6 +30,16 @@ func TestWhatEndsMeanwhileDoesNotBegin(t *testing.T) {
 				}
 			}
 		},
+		"the account signs out there": func(h *house, _ string) {
+			if n, err := h.sessions.SignedOut(h.Context(), "azure-ad", "", bob().Subject); n != 1 || err != nil {
+				h.Error(n, err)
+			}
+		},
+		"its session there ends": func(h *house, _ string) {
+			if n, err := h.sessions.SignedOut(h.Context(), "azure-ad", bob().SID, ""); n != 1 || err != nil {
+				h.Error(n, err)
+			}
+		},
 		"the provider is removed": func(h *house, _ string) {
 			before := h.portal // answers what began under it
 			h.rebuild(func(o *portal.Options) { o.Providers = o.Providers[1:] })

@@ -95,6 +95,13 @@ func (m *Manager) begin(ctx context.Context, o Start, old *Session) (*Session, s
 	if old != nil && len(m.leave([]*Session{old}, true)) > 0 {
 		m.ring()
 	}
+	if over, err := m.overThere(ctx, &o); err != nil {
+		m.end(ctx, []*Session{s}, "whether it is over at the provider is not known")
+		return nil, "", fmt.Errorf("session: %w", err)
+	} else if over {
+		m.end(ctx, []*Session{s}, signedOutThere)
+		return nil, "", ErrEnded
+	}
 	m.makeRoom(ctx, o.UserID)
 	return s, text, nil
 }

@@ -91,19 +91,6 @@ func (m *Manager) EndUser(ctx context.Context, userID, reason string) int {
 	return m.end(ctx, m.list(ofUser(userID)), reason)
 }
 
-const signedOutThere = "signed out at the provider"
-
-// EndUpstream ends the sessions that a provider knows by this name, because its user
-// signed out there.
-func (m *Manager) EndUpstream(ctx context.Context, provider, sid string) int {
-	return m.end(ctx, m.list(ofUpstream(provider, sid)), signedOutThere)
-}
-
-// EndSubject ends the sessions of a provider's account.
-func (m *Manager) EndSubject(ctx context.Context, provider, subject string) int {
-	return m.end(ctx, m.list(ofSubject(provider, subject)), signedOutThere)
-}
-
 // EndProvider ends all sessions that began at a provider, because it is none any more
 // (security case OIDC-40).
 func (m *Manager) EndProvider(ctx context.Context, provider string) int {

@@ -19,6 +19,7 @@ const (
 	secretsPrefix = "session-secrets/"
 	handoffPrefix = "handoff/"
 	oncePrefix    = "once/"
+	leftPrefix    = "session-left/"
 )
 
 // purpose is what sessions are sealed for in the store: who copies the entry of one to

@@ -280,7 +280,8 @@ func TestEndsOfMany(t *testing.T) {
 	for name, end := range map[string]func(*session.Manager) int{
 		"user":     func(m *session.Manager) int { return m.EndUser(context.Background(), "u1", "test") },
 		"upstream": func(m *session.Manager) int { return m.EndUpstream(context.Background(), "azure-ad", "s1") },
-		"subject":  func(m *session.Manager) int { return m.EndSubject(context.Background(), "azure-ad", "t/o") },
+		"session":  func(m *session.Manager) int { return signedOut(m, "s1", "t/o") },
+		"subject":  func(m *session.Manager) int { return signedOut(m, "", "t/o") },
 		"provider": func(m *session.Manager) int { return m.EndProvider(context.Background(), "azure-ad") },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -305,11 +306,53 @@ func TestEndsOfMany(t *testing.T) {
 	in(t, func(t *testing.T, h *house) {
 		m := h.open()
 		_, ticket := h.begin(m, func(o *session.Start) { o.UpstreamSID, o.Subject = "", "" })
-		if m.EndUpstream(t.Context(), "azure-ad", "") != 0 || m.EndSubject(t.Context(), "azure-ad", "") != 0 ||
+		if m.EndUpstream(t.Context(), "azure-ad", "") != 0 || signedOut(m, "", "") != 0 ||
 			!found(m, ticket) {
 			t.Error("no name is the name of somebody")
 		}
 	})
+}
+
+func signedOut(m *session.Manager, sid, subject string) int {
+	n, err := m.SignedOut(context.Background(), "azure-ad", sid, subject)
+	if err != nil {
+		return -1
+	}
+	return n
+}
+
+// Whose proof is older than the sign-out at the provider gets no session, on any process;
+// whoever signs in behind it does.
+func TestNoSessionBeginsBehindASignOut(t *testing.T) {
+	for name, out := range map[string]func(m *session.Manager) int{
+		"session": func(m *session.Manager) int { return signedOut(m, "s1", "") },
+		"subject": func(m *session.Manager) int { return signedOut(m, "", "t/o") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			in(t, func(t *testing.T, h *house) {
+				one, two := h.open(), h.open()
+				start := session.Start{
+					UserID: "u1", Provider: "azure-ad", Subject: "t/o", UpstreamSID: "s1",
+					Host: "app.example", Since: time.Now(),
+				}
+				<-time.After(time.Second)
+				if n := out(one); n != 0 {
+					t.Errorf("%d ended", n)
+				}
+				if _, _, err := two.Begin(t.Context(), start); !errors.Is(err, session.ErrEnded) {
+					t.Errorf("a proof from before: %v", err)
+				}
+				synctest.Wait()
+				if n := len(one.All()) + len(two.All()); n != 0 {
+					t.Errorf("%d sessions", n)
+				}
+				start.Since = time.Now()
+				if _, _, err := two.Begin(t.Context(), start); err != nil {
+					t.Errorf("a proof from after: %v", err)
+				}
+			})
+		})
+	}
 }
 
 func TestHandoffIsGoodOnce(t *testing.T) {
