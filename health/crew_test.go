@@ -15,7 +15,7 @@ import (
 // A storm of checks that hang leaves no more goroutines behind than the usual
 // work needs.
 func TestFewGoroutinesStayForChecks(t *testing.T) {
-	const servers, stay = 300, 64
+	const servers, stay, few = 300, 64, 8
 	synctest.Test(t, func(t *testing.T) {
 		m := monitor(t, health.Options{})
 		before := runtime.NumGoroutine()
@@ -38,8 +38,9 @@ func TestFewGoroutinesStayForChecks(t *testing.T) {
 		}
 		m.Set(targets)
 		pass(time.Second)
-		// The other ends of the connections of fakes live as long as these.
-		if n := runtime.NumGoroutine() - before; n > servers+stay {
+		// The other ends of the connections of fakes live as long as these, and the runtime
+		// may have begun one of its own.
+		if n := runtime.NumGoroutine() - before; n > servers+stay+few {
 			t.Errorf("%d goroutines for %d servers in maintenance", n, servers)
 		}
 	})

@@ -258,9 +258,10 @@ func TestOthersSendBesideWhatNobodyReads(t *testing.T) {
 		sent += n
 		p.windows[id] -= n
 	}
-	for id, n := range map[uint32]int{1: 4, 3: 2} {
+	for i, frames := range []int{4, 2} {
+		id := uint32(2*i + 1)
 		_ = p.head(id, false, post("/")...)
-		for range n {
+		for range frames {
 			send(id, 16<<10, false)
 		}
 	}
