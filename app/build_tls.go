@@ -52,7 +52,52 @@ func (g *generation) buildTLS(o Options, previous *generation) error {
 	if err == nil {
 		err = g.checkWildcards()
 	}
+	if err == nil {
+		g.warnUncovered()
+	}
 	return errors.Join(clients, g.placedFiles(err))
+}
+
+// warnUncovered warns of hosts without a certificate. It says nothing where plain HTTP may
+// be all that a host is for.
+func (g *generation) warnUncovered() {
+	l := g.cfg.Listen
+	certificates := g.certs.Certificates()
+	if len(l.HTTPS) == 0 || len(l.HTTP) > 0 && !l.HTTPRedirect || len(certificates) == 0 {
+		return
+	}
+	said := map[string]bool{}
+	warn := func(host string, at ...any) {
+		if strings.ContainsAny(host, "~:") || host == "*" || host == "" || isAddress(host) ||
+			said[host] || g.certs.Covers(host) || below(host, certificates) {
+			return
+		}
+		said[host] = true
+		d := g.cfg.At(at...)
+		d.Severity, d.Message = config.Warning, "no certificate covers "+host+": clients are refused"
+		if !g.cfg.TLS.StrictSNI {
+			d.Message = "no certificate covers " + host + ": clients get that of another name"
+		}
+		d.Hint = "add one to tls.certificates, or the name to tls.internal, or tls.acme"
+		g.warnings = append(g.warnings, d)
+	}
+	for i := range g.cfg.Routes {
+		for j, host := range g.cfg.Routes[i].Hosts {
+			warn(host, "route", i, "hosts", j)
+		}
+	}
+	warn(signInHost(g.cfg), "sign_in", "host")
+	warn(g.cfg.Stats.Host, "stats", "host")
+}
+
+// below tells whether there are certificates for names that a wildcard stands for.
+func below(host string, certificates []tls.Certificate) bool {
+	parent, wild := strings.CutPrefix(strings.ToLower(host), "*")
+	return wild && slices.ContainsFunc(certificates, func(c tls.Certificate) bool {
+		return slices.ContainsFunc(c.Names, func(name string) bool {
+			return strings.HasSuffix(name, parent)
+		})
+	})
 }
 
 // placedFiles gives each file at fault the place of the entry that it was found by.

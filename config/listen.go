@@ -39,7 +39,7 @@ type TLS struct {
 	// Session tickets: returning clients skip half of the handshake.
 	Tickets bool `toml:"tickets" default:"true"`
 	// A client that names a host without a certificate, or names none, is refused.
-	// With false it gets the first certificate.
+	// With false it gets the first certificate. "doorward check" warns of such hosts.
 	StrictSNI bool `toml:"strict_sni" default:"true"`
 	// Certificates from a CA, for every host of a route that nothing above covers.
 	ACME *ACME `toml:"acme"`

@@ -67,6 +67,13 @@ func (m *Manager) setManaged(o Options) error {
 	return nil
 }
 
+// Covers reports whether the host of a route, which may be a wildcard, has a certificate,
+// or will have one that is ordered.
+func (m *Manager) Covers(host string) bool {
+	name := canonical(host)
+	return m.covers(name) || slices.Contains(m.ManagedNames(), name)
+}
+
 // covers reports whether a name as configured, which may be a wildcard, has a
 // certificate from a file or the internal authority.
 func (m *Manager) covers(name string) bool {
