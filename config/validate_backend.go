@@ -83,7 +83,7 @@ func (v *validator) backendTLS(b *Backend, p place) {
 	if p.key("pin_sha256").given && len(t.PinSHA256) == 0 {
 		v.errorf(p.key("pin_sha256"), "", "is empty")
 	}
-	if t.ServerName != "" && !isHostname(t.ServerName) {
+	if t.ServerName != "" && checkHost(t.ServerName) != nil {
 		v.errorf(p.key("server_name"), "", "%s is not a host", p.key("server_name").shown())
 	}
 	if t.Key != "" && t.Certificate == "" {

@@ -25,7 +25,8 @@ func checkHost(host string) error {
 }
 
 // isHostname reports whether text is labels of letters, digits, "_" and inner
-// "-" (RFC 1123 section 2.1, and the underscore that container networks use).
+// "-" (RFC 1123 section 2.1, and the underscore that container networks use). Several
+// that end with a number are an address, or what was to be one.
 func isHostname(text string) bool {
 	if len(text) > maxHost {
 		return false
@@ -37,7 +38,8 @@ func isHostname(text string) bool {
 			return false
 		}
 	}
-	return true
+	dot := strings.LastIndexByte(text, '.')
+	return dot < 0 || strings.Trim(text[dot+1:], "0123456789") != ""
 }
 
 // hostPattern checks one entry of hosts: a name, a wildcard for one label, an
@@ -65,7 +67,7 @@ func (v *validator) badHost(pattern string, p place) {
 	ascii, err := idna.Lookup.ToASCII(pattern)
 	bare, port, hasPort := strings.Cut(pattern, ":")
 	mean := func(host string) string {
-		if !isHostname(strings.TrimPrefix(host, "*.")) {
+		if checkHost(strings.TrimPrefix(host, "*.")) != nil {
 			return ""
 		}
 		return p.hintf("did you mean %q?", host)
