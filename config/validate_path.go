@@ -19,6 +19,9 @@ func (v *validator) pathPattern(pattern string, p place) {
 			"%s: a prefix covers everything below it", p.shown())
 		return
 	}
+	if strings.Contains(path, "*") && !exact {
+		v.warnf(p, `%s: * stands for itself; behind "~" a regular expression says more`, p.shown())
+	}
 	v.pathAfter(pattern[:len(pattern)-len(path)], path, p)
 }
 
