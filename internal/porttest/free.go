@@ -38,15 +38,29 @@ func Address(t testing.TB) string {
 
 func address(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 
+// isFree tells whether whoever comes next can listen there.
 func isFree(address string) bool {
-	l, err := net.Listen("tcp", address)
-	if err != nil {
-		return false
-	}
-	defer func() { _ = l.Close() }()
 	packets, err := net.ListenPacket("udp", address)
 	if err != nil {
 		return false
 	}
-	return packets.Close() == nil
+	defer func() { _ = packets.Close() }()
+	l, err := net.Listen("tcp", address)
+	if err != nil || packets.Close() != nil || l.Close() != nil {
+		return false
+	}
+	return silent(address)
+}
+
+// silent waits until nobody listens there. A program that is being started elsewhere in
+// this process has a copy of what was open a moment ago, until it runs.
+func silent(address string) bool {
+	for range tries {
+		c, err := net.Dial("tcp", address)
+		if err != nil {
+			return true
+		}
+		_ = c.Close()
+	}
+	return false
 }
