@@ -5,6 +5,7 @@ package porttest
 import (
 	"math/rand/v2"
 	"net"
+	"runtime"
 	"strconv"
 	"testing"
 )
@@ -17,12 +18,12 @@ const (
 	tries = 100
 )
 
-// Free is a port of 127.0.0.1 where nobody listens, over TCP or UDP. It is chosen at
-// random, so that tests that run at the same time hardly choose the same one.
+// Free is a port of 127.0.0.1 where nobody listens, over TCP or UDP. Until the test ends
+// no other test is given it, also where the program that is to have it starts late.
 func Free(t testing.TB) int {
 	t.Helper()
 	for range tries {
-		if port := first + rand.IntN(many); isFree(address(port)) {
+		if port := first + rand.IntN(many); reserve(t, port) && isFree(address(port)) {
 			return port
 		}
 	}
@@ -37,6 +38,21 @@ func Address(t testing.TB) string {
 }
 
 func address(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
+
+// reserve keeps the other tests, of this process and of others, from a port. The mark is
+// an abstract socket, which ends with whoever holds it; only Linux has such.
+func reserve(t testing.TB, port int) bool {
+	t.Helper()
+	if runtime.GOOS != "linux" {
+		return true
+	}
+	l, err := net.Listen("unix", "@doorward-test-port-"+strconv.Itoa(port))
+	if err != nil {
+		return false
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	return true
+}
 
 // isFree tells whether whoever comes next can listen there.
 func isFree(address string) bool {

@@ -20,7 +20,7 @@ func TestFreeBesideStarts(t *testing.T) {
 			_ = exec.CommandContext(t.Context(), "true").Run()
 		}
 	})
-	for range 2000 {
+	for range 400 {
 		l, err := net.Listen("tcp", porttest.Address(t))
 		if err != nil {
 			t.Error(err)
@@ -30,4 +30,16 @@ func TestFreeBesideStarts(t *testing.T) {
 	}
 	over.Store(true)
 	<-done
+}
+
+// Nobody gets a port that a test was given and does not use yet.
+func TestFreeIsGivenOnce(t *testing.T) {
+	seen := map[int]bool{}
+	for range 300 {
+		port := porttest.Free(t)
+		if seen[port] {
+			t.Fatalf("%d is given twice", port)
+		}
+		seen[port] = true
+	}
 }
