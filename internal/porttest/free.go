@@ -5,9 +5,11 @@ package porttest
 import (
 	"math/rand/v2"
 	"net"
-	"runtime"
+	"os"
+	"path/filepath"
 	"strconv"
 	"testing"
+	"time"
 )
 
 // Ports are chosen below those that systems give to outgoing connections and to whoever
@@ -39,19 +41,23 @@ func Address(t testing.TB) string {
 
 func address(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 
-// reserve keeps the other tests, of this process and of others, from a port. The mark is
-// an abstract socket, which ends with whoever holds it; only Linux has such.
+// stale is how old a mark is that nobody can have any more.
+const stale = time.Hour
+
+// reserve keeps the other tests, of this process and of others, from a port. The mark is a
+// file, and not one that is held open: tests count what is open.
 func reserve(t testing.TB, port int) bool {
 	t.Helper()
-	if runtime.GOOS != "linux" {
-		return true
+	mark := filepath.Join(os.TempDir(), "doorward-test-port-"+strconv.Itoa(port))
+	if info, err := os.Stat(mark); err == nil && time.Since(info.ModTime()) > stale {
+		_ = os.Remove(mark) // of a test that was killed
 	}
-	l, err := net.Listen("unix", "@doorward-test-port-"+strconv.Itoa(port))
+	f, err := os.OpenFile(mark, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return false
 	}
-	t.Cleanup(func() { _ = l.Close() })
-	return true
+	t.Cleanup(func() { _ = os.Remove(mark) })
+	return f.Close() == nil
 }
 
 // isFree tells whether whoever comes next can listen there.
